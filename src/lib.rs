@@ -1,0 +1,4 @@
+//! Lakewright compiles one TOML topology of a data platform into complete deployment bundles.
+
+pub mod diagnostic;
+pub mod source;

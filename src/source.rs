@@ -1,0 +1,219 @@
+//! Files the compiler reads, and places in them.
+//!
+//! Everything that is read (topology, blueprints, templates) is kept here under a [`FileId`]. A value remembers only
+//! the file and the key path it came from ([`Place`]); the bytes to underline are looked up when a finding is rendered,
+//! so that the models carry no spans. This module knows no stage.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A file in [`Sources`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileId(u32);
+
+/// A file that was read: the name people know it by, and its text.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// The path as the user gave it, or `blueprint:NAME/FILE` for an embedded one.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// All files of one run.
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: Vec<SourceFile>,
+}
+
+impl Sources {
+    /// Adds a file and returns its id.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        self.files.push(SourceFile {
+            name: name.into(),
+            text: text.into(),
+        });
+        id
+    }
+
+    /// Returns a file.
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// Returns the number of files; ids run from zero to it.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Says whether no file was read yet.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+/// One step of a key path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Segment {
+    /// A key of a table.
+    Key(String),
+    /// A position in a list, from zero.
+    Index(usize),
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Node {
+    parent: KeyPath,
+    segment: Segment,
+}
+
+/// The way to a value from the root of its file: `environments.dev.hosts[0].memory`.
+///
+/// Paths share their beginnings, so one per value is cheap.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct KeyPath(Option<Arc<Node>>);
+
+impl KeyPath {
+    /// The path of the whole file.
+    pub fn root() -> Self {
+        Self(None)
+    }
+
+    /// Returns the path from the root along these keys.
+    pub fn of<I: IntoIterator<Item = S>, S: Into<String>>(keys: I) -> Self {
+        keys.into_iter().fold(Self::root(), |path, key| path.key(key))
+    }
+
+    /// Returns this path, one key further.
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        Self(Some(Arc::new(Node {
+            parent: self.clone(),
+            segment: Segment::Key(key.into()),
+        })))
+    }
+
+    /// Returns this path, one list position further.
+    pub fn index(&self, index: usize) -> Self {
+        Self(Some(Arc::new(Node {
+            parent: self.clone(),
+            segment: Segment::Index(index),
+        })))
+    }
+
+    /// Returns the steps, outermost first.
+    pub fn segments(&self) -> Vec<&Segment> {
+        let mut steps = Vec::new();
+        let mut at = self;
+        while let Some(node) = &at.0 {
+            steps.push(&node.segment);
+            at = &node.parent;
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// Returns the path without its last step, or nothing for the root.
+    pub fn parent(&self) -> Option<&KeyPath> {
+        self.0.as_ref().map(|node| &node.parent)
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, segment) in self.segments().into_iter().enumerate() {
+            match segment {
+                Segment::Key(key) => {
+                    if at > 0 {
+                        out.write_str(".")?;
+                    }
+                    let bare = !key.is_empty()
+                        && key
+                            .bytes()
+                            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+                    if bare {
+                        out.write_str(key)?;
+                    } else {
+                        write!(out, "{key:?}")?;
+                    }
+                }
+                Segment::Index(index) => write!(out, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of a place is meant: the whole entry's key, or its value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Part {
+    /// The key itself, for findings about a name.
+    Key,
+    /// The value, for findings about what was given.
+    Value,
+}
+
+/// Somewhere in a file: by key path, or by bytes where the file has no keys.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Place {
+    /// A key of a TOML file, or its value.
+    Path {
+        /// The file.
+        file: FileId,
+        /// The way to the value.
+        path: KeyPath,
+        /// The key or the value.
+        part: Part,
+    },
+    /// A range of bytes, for templates and for files that do not parse.
+    Span {
+        /// The file.
+        file: FileId,
+        /// First byte.
+        start: usize,
+        /// The byte behind the last one.
+        end: usize,
+    },
+    /// The file as a whole.
+    File {
+        /// The file.
+        file: FileId,
+    },
+}
+
+impl Place {
+    /// The value at a path.
+    pub fn value(file: FileId, path: KeyPath) -> Self {
+        Self::Path {
+            file,
+            path,
+            part: Part::Value,
+        }
+    }
+
+    /// The key at a path.
+    pub fn key(file: FileId, path: KeyPath) -> Self {
+        Self::Path {
+            file,
+            path,
+            part: Part::Key,
+        }
+    }
+
+    /// A range of bytes.
+    pub fn span(file: FileId, span: Range<usize>) -> Self {
+        Self::Span {
+            file,
+            start: span.start,
+            end: span.end,
+        }
+    }
+
+    /// Returns the file.
+    pub fn file(&self) -> FileId {
+        match self {
+            Self::Path { file, .. } | Self::Span { file, .. } | Self::File { file } => *file,
+        }
+    }
+}
