@@ -1,4 +1,34 @@
 //! Lakewright compiles one TOML topology of a data platform into complete deployment bundles.
+//!
+//! Data flows one way:
+//!
+//! 1. [`topology`] reads the file and lays each environment over the platform's defaults;
+//! 2. [`blueprint`] reads how systems are deployed;
+//! 3. [`resolve`] wires, sizes, places, names and renders, which gives a final
+//! 4. [`platform`], over which
+//! 5. [`check`] reports findings, and from which a
+//! 6. [`backend`] builds files, which
+//! 7. [`bundle`] seals, writes and compares.
+//!
+//! No stage reaches back; `tests/architecture.rs` holds the table of who may use whom. [`compile`] is the whole way.
 
+pub mod backend;
+pub mod blueprint;
+pub mod bundle;
+pub mod check;
+pub mod cli;
+
+pub mod compile;
 pub mod diagnostic;
+pub mod host;
+pub mod names;
+pub mod platform;
+pub mod resolve;
+pub mod schema;
 pub mod source;
+pub mod template;
+pub mod terms;
+pub mod topology;
+pub mod tree;
+pub mod units;
+pub mod value;

@@ -12,6 +12,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileId(u32);
 
+impl FileId {
+    /// Returns the position among the files, from zero.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A file that was read: the name people know it by, and its text.
 #[derive(Debug)]
 pub struct SourceFile {
@@ -40,7 +47,7 @@ impl Sources {
 
     /// Returns a file.
     pub fn file(&self, id: FileId) -> &SourceFile {
-        &self.files[id.0 as usize]
+        &self.files[id.index()]
     }
 
     /// Returns the number of files; ids run from zero to it.
@@ -83,7 +90,8 @@ impl KeyPath {
 
     /// Returns the path from the root along these keys.
     pub fn of<I: IntoIterator<Item = S>, S: Into<String>>(keys: I) -> Self {
-        keys.into_iter().fold(Self::root(), |path, key| path.key(key))
+        keys.into_iter()
+            .fold(Self::root(), |path, key| path.key(key))
     }
 
     /// Returns this path, one key further.
@@ -129,13 +137,13 @@ impl fmt::Display for KeyPath {
                         out.write_str(".")?;
                     }
                     let bare = !key.is_empty()
-                        && key
-                            .bytes()
-                            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+                        && key.bytes().all(|byte| {
+                            byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+                        });
                     if bare {
                         out.write_str(key)?;
                     } else {
-                        write!(out, "{key:?}")?;
+                        write_quoted(out, key)?;
                     }
                 }
                 Segment::Index(index) => write!(out, "[{index}]")?,
@@ -143,6 +151,21 @@ impl fmt::Display for KeyPath {
         }
         Ok(())
     }
+}
+
+/// Writes a key the way TOML wants it if it is not bare.
+fn write_quoted(out: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+    out.write_str("\"")?;
+    for letter in key.chars() {
+        match letter {
+            '"' | '\\' => write!(out, "\\{letter}")?,
+            '\n' => out.write_str("\\n")?,
+            '\t' => out.write_str("\\t")?,
+            _ if letter.is_control() => write!(out, "\\u{:04X}", u32::from(letter))?,
+            _ => write!(out, "{letter}")?,
+        }
+    }
+    out.write_str("\"")
 }
 
 /// What of a place is meant: the whole entry's key, or its value.
@@ -214,6 +237,43 @@ impl Place {
     pub fn file(&self) -> FileId {
         match self {
             Self::Path { file, .. } | Self::Span { file, .. } | Self::File { file } => *file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_written_as_toml_keys() {
+        let path = KeyPath::of(["environments", "dev"])
+            .key("hosts")
+            .index(0)
+            .key("größe")
+            .key("a.b")
+            .key("")
+            .key("\"\\\n\t\u{1b}\u{9b}");
+        assert_eq!(
+            path.to_string(),
+            r#"environments.dev.hosts[0]."größe"."a.b".""."\"\\\n\t\u001B\u009B""#
+        );
+        assert_eq!(KeyPath::root().to_string(), "");
+    }
+
+    #[test]
+    fn written_keys_are_read_back_by_toml() {
+        for key in [
+            "größe",
+            "a.b",
+            "",
+            " ",
+            "\"\\\n\t\r\u{1b}\u{9b}\u{7f}",
+            "日本",
+        ] {
+            let text = format!("{} = 1", KeyPath::of([key]));
+            let table: toml::Table = toml::from_str(&text).expect("a key and a value");
+            assert_eq!(table.keys().collect::<Vec<_>>(), [key], "{text}");
         }
     }
 }

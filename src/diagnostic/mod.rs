@@ -21,6 +21,45 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// Returns the word for it, which is also SARIF's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How many findings there are of each severity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// The number of errors.
+    pub errors: usize,
+    /// The number of warnings.
+    pub warnings: usize,
+    /// The number of notes.
+    pub notes: usize,
+}
+
+impl Tally {
+    /// Counts these findings.
+    pub fn of(findings: &[Finding]) -> Self {
+        let count = |severity| {
+            findings
+                .iter()
+                .filter(|finding| finding.severity == severity)
+                .count()
+        };
+        Self {
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
+        }
+    }
+}
+
 /// What a finding's code means: the page that documents it is made from this.
 #[derive(Debug)]
 pub struct Rule {

@@ -1,0 +1,745 @@
+//! Docker Compose: one machine, local volumes, a bridge network for every declared connection.
+//!
+//! In comes a platform, out come `compose.yaml`, the files it mounts, the folders of the images it builds, a crontab and
+//! a README. Compose reads secrets as bind mounts and ignores their owner and mode, so a one-shot service hands every
+//! service its own, which keeps the files on the host readable by their owner only.
+
+mod crontab;
+mod model;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam, Labelled,
+    Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet,
+};
+
+use super::{Files, readme, subnets};
+use crate::bundle::{Bundle, Digest};
+use crate::diagnostic::Finding;
+use crate::platform::{Ask, EnvValue, File, Kind, Platform, Service, Tool};
+use crate::template::{header, render_own, to_yaml};
+use crate::terms::Publish;
+use crate::units::{Bytes, MilliCpu, Seconds};
+
+/// The one-shot service that hands out secrets.
+pub(crate) const PREPARE: &str = "lakewright-prepare";
+
+/// Its image: a shell, and tools that know numeric owners.
+const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
+
+/// Profile of scheduled jobs: they are run by cron, never by `up`.
+pub(crate) const SCHEDULED: &str = "scheduled";
+
+/// Most processes and threads of a container: far above what any service has, far below what stops a machine.
+const PIDS: u64 = 4096;
+
+/// The network through which the proxy is reached from outside.
+const EDGE_NETWORK: &str = "edge";
+
+const SERVICE_HEALTHY: &str = "service_healthy";
+const SERVICE_STARTED: &str = "service_started";
+const SERVICE_COMPLETED: &str = "service_completed_successfully";
+
+/// Builds the bundle of a platform.
+///
+/// # Errors
+/// Files of blueprints that cannot lie in a bundle.
+pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
+    let mut files = Files::default();
+    let paths = file_paths(platform);
+    let networks = Networks::new(platform);
+    let mut compose = Compose {
+        name: project(platform),
+        services: BTreeMap::new(),
+        networks: networks.definitions(platform),
+        volumes: BTreeMap::new(),
+        configs: BTreeMap::new(),
+    };
+    for service in &platform.services {
+        let component = platform.component_of(service);
+        for file in service.files.values() {
+            let path = &paths[&key(service, file)];
+            if !compose.configs.contains_key(&config_name(path)) {
+                compose.configs.insert(
+                    config_name(path),
+                    FromFile {
+                        file: format!("./{path}"),
+                    },
+                );
+                files.add(
+                    path,
+                    file.content.as_bytes(),
+                    file.executable,
+                    &service.place,
+                );
+            }
+        }
+        for instance in instances(service) {
+            for mount in service.mounts.values() {
+                let volume = &component.volumes[mount.volume];
+                let name = instance.volume(volume.shared, &volume.name);
+                compose
+                    .volumes
+                    .insert(name, labelled(&component.name, &volume.key));
+            }
+            if !service.secrets.is_empty() {
+                compose.volumes.insert(
+                    secrets_volume(&service.name),
+                    labelled(&component.name, "secrets"),
+                );
+            }
+            let built = compose_service(platform, service, &instance, &paths, &networks);
+            compose.services.insert(instance.name.clone(), built);
+        }
+    }
+    for component in &platform.components {
+        for build in &component.builds {
+            for (name, content) in &build.files {
+                let path = format!("{}/{name}", build_folder(&component.name, &build.image));
+                files.add(&path, content.as_bytes(), false, &component.place);
+            }
+        }
+    }
+    let script = "prepare/prepare.sh";
+    if let Some((service, text)) = prepare(platform, script) {
+        compose.services.insert(PREPARE.to_owned(), service);
+        compose.configs.insert(
+            config_name(script),
+            FromFile {
+                file: format!("./{script}"),
+            },
+        );
+        files.add(script, text, true, &platform.environment.place);
+    }
+    let place = &platform.environment.place;
+    files.add(
+        "compose.yaml",
+        format!("# {}\n{}", header("the topology"), to_yaml(&compose)),
+        false,
+        place,
+    );
+    if let Some(text) = crontab::render(platform, &project(platform)) {
+        files.add("crontab", text, false, place);
+    }
+    files.add(
+        ".gitignore",
+        format!("# {}\n/secrets/\n", header("the topology")),
+        false,
+        place,
+    );
+    files.add(
+        "README.md",
+        readme::render(platform, &project(platform)),
+        false,
+        place,
+    );
+    files.finish()
+}
+
+fn project(platform: &Platform) -> String {
+    format!("{}-{}", platform.name, platform.environment.name)
+}
+
+/// One container of a service that has several with names of their own, or the service itself.
+struct Instance {
+    name: String,
+    number: Option<u64>,
+}
+
+impl Instance {
+    fn volume(&self, shared: bool, volume: &str) -> String {
+        match self.number {
+            Some(number) if !shared => format!("{volume}-{number}"),
+            _ => volume.to_owned(),
+        }
+    }
+}
+
+fn instances(service: &Service) -> Vec<Instance> {
+    if service.members && service.replicas.min > 1 {
+        return (1..=service.replicas.min)
+            .map(|number| Instance {
+                name: format!("{}-{number}", service.name),
+                number: Some(number),
+            })
+            .collect();
+    }
+    vec![Instance {
+        name: service.name.clone(),
+        number: None,
+    }]
+}
+
+fn build_folder(component: &str, image: &str) -> String {
+    format!("{component}/image-{image}")
+}
+
+fn key<'p>(service: &'p Service, file: &'p File) -> (usize, &'p str, &'p str) {
+    (
+        service.component,
+        service.key.as_str(),
+        file.source.as_str(),
+    )
+}
+
+/// Chooses a path in the bundle for every file: services of a component share a file that is the same for all.
+fn file_paths(platform: &Platform) -> BTreeMap<(usize, &str, &str), String> {
+    let mut contents: BTreeMap<(usize, &str), BTreeSet<(&str, bool)>> = BTreeMap::new();
+    for service in &platform.services {
+        for file in service.files.values() {
+            contents
+                .entry((service.component, &file.source))
+                .or_default()
+                .insert((&file.content, file.executable));
+        }
+    }
+    let mut paths = BTreeMap::new();
+    for service in &platform.services {
+        let component = &platform.component_of(service).name;
+        for file in service.files.values() {
+            let same = contents[&(service.component, file.source.as_str())].len() == 1;
+            let path = if same {
+                format!("{component}/{}", file.source)
+            } else {
+                format!("{component}/{}/{}", service.key, file.source)
+            };
+            paths.insert(key(service, file), path);
+        }
+    }
+    paths
+}
+
+/// Names a config after its path; what Compose does not allow in a name becomes `_`.
+fn config_name(path: &str) -> String {
+    path.chars()
+        .map(|next| {
+            if next.is_ascii_alphanumeric() || matches!(next, '.' | '-') {
+                next
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+fn secrets_volume(service: &str) -> String {
+    format!("{service}-secrets")
+}
+
+fn labelled(component: &str, what: &str) -> Labelled {
+    Labelled {
+        labels: BTreeMap::from([
+            ("lakewright.component", component.to_owned()),
+            ("lakewright.volume", what.to_owned()),
+        ]),
+    }
+}
+
+/// Networks: one for each pair of components that talk, one inside a component whose services do.
+struct Networks<'p> {
+    /// Services by network.
+    members: BTreeMap<String, BTreeSet<usize>>,
+    /// What each network is for.
+    purpose: BTreeMap<String, String>,
+    /// Networks by service.
+    of: Vec<BTreeSet<String>>,
+    platform: &'p Platform,
+}
+
+impl<'p> Networks<'p> {
+    fn new(platform: &'p Platform) -> Self {
+        let mut networks = Self {
+            members: BTreeMap::new(),
+            purpose: BTreeMap::new(),
+            of: vec![BTreeSet::new(); platform.services.len()],
+            platform,
+        };
+        for flow in &platform.flows {
+            let name_of = |service: usize| &platform.component_of(&platform.services[service]).name;
+            let (from, to) = (name_of(flow.from), name_of(flow.to));
+            let (name, purpose) = if from == to {
+                (format!("{from}-internal"), format!("inside {from}"))
+            } else {
+                (format!("{from}-to-{to}"), format!("{from} to {to}"))
+            };
+            networks.join(flow.from, &name, &purpose);
+            networks.join(flow.to, &name, &purpose);
+        }
+        for (at, service) in platform.services.iter().enumerate() {
+            if service.egress.is_some() {
+                let component = &platform.component_of(service).name;
+                networks.join(
+                    at,
+                    &format!("{component}-egress"),
+                    &format!("{component} to the outside"),
+                );
+            }
+        }
+        if let Some(edge) = &platform.edge {
+            networks.join(edge.service, EDGE_NETWORK, "from outside to the proxy");
+        }
+        networks
+    }
+
+    fn join(&mut self, service: usize, name: &str, purpose: &str) {
+        self.members
+            .entry(name.to_owned())
+            .or_default()
+            .insert(service);
+        self.purpose
+            .entry(name.to_owned())
+            .or_insert_with(|| purpose.to_owned());
+        self.of[service].insert(name.to_owned());
+    }
+
+    fn of(&self, service: &Service) -> Vec<String> {
+        let at = self
+            .platform
+            .services
+            .binary_search_by(|other| {
+                (other.component, &other.name).cmp(&(service.component, &service.name))
+            })
+            .ok()
+            .or_else(|| {
+                self.platform
+                    .services
+                    .iter()
+                    .position(|other| other.name == service.name)
+            });
+        at.map(|at| self.of[at].iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    fn definitions(&self, platform: &Platform) -> BTreeMap<String, Network> {
+        let addresses = self
+            .members
+            .iter()
+            .map(|(name, members)| {
+                let replicas = members
+                    .iter()
+                    .map(|service| platform.services[*service].replicas.max);
+                (name.clone(), replicas.sum())
+            })
+            .collect();
+        let subnets = subnets::assign(platform.environment.network, &addresses);
+        self.members
+            .keys()
+            .map(|name| {
+                let network = Network {
+                    // Only the proxy is reached from outside, and only what declares it reaches out.
+                    internal: name != EDGE_NETWORK && !name.ends_with("-egress"),
+                    ipam: subnets[name].clone().map(|subnet| Ipam {
+                        config: vec![Subnet { subnet }],
+                    }),
+                    labels: BTreeMap::from([("lakewright.flow", self.purpose[name].clone())]),
+                };
+                (name.clone(), network)
+            })
+            .collect()
+    }
+}
+
+/// Writes a size in the units of Docker, where M is 1024 x 1024 bytes.
+fn docker_size(size: Bytes) -> String {
+    if size.0.is_multiple_of(Bytes::MIB) {
+        format!("{}M", size.mib())
+    } else {
+        format!("{}", size.0)
+    }
+}
+
+/// Writes a duration the way Docker reads one.
+fn docker_time(time: Seconds) -> String {
+    format!("{}s", time.0)
+}
+
+/// Doubles every `$`, which Compose would otherwise take for one of its own variables.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+fn literals(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| literal(text)).collect()
+}
+
+fn logging() -> Logging {
+    // Without a limit a talkative service fills the disk.
+    Logging {
+        driver: "json-file",
+        options: BTreeMap::from([("max-file", "3"), ("max-size", "10m")]),
+    }
+}
+
+fn compose_service(
+    platform: &Platform,
+    service: &Service,
+    instance: &Instance,
+    paths: &BTreeMap<(usize, &str, &str), String>,
+    networks: &Networks<'_>,
+) -> model::Service {
+    let component = platform.component_of(service);
+    let mut profiles: Vec<String> = component.profile.iter().cloned().collect();
+    if matches!(service.kind, Kind::Scheduled { .. }) {
+        profiles = vec![SCHEDULED.to_owned()];
+    }
+    let networks = networks.of(service);
+    let mut volumes: Vec<Mount> = service
+        .mounts
+        .iter()
+        .map(|(target, mount)| {
+            let volume = &component.volumes[mount.volume];
+            Mount {
+                kind: "volume",
+                source: instance.volume(volume.shared, &volume.name),
+                target: target.clone(),
+                read_only: mount.read_only,
+                volume: None,
+                bind: None,
+            }
+        })
+        .collect();
+    if !service.secrets.is_empty() {
+        volumes.push(Mount {
+            kind: "volume",
+            source: secrets_volume(&service.name),
+            target: "/run/secrets".to_owned(),
+            read_only: true,
+            volume: Some(NoCopy { nocopy: true }),
+            bind: None,
+        });
+    }
+    let resources = &service.resources;
+    model::Service {
+        profiles,
+        image: service.image.reference.clone(),
+        build: service.image.build.map(|build| Build {
+            context: format!(
+                "./{}",
+                build_folder(&component.name, &component.builds[build].image)
+            ),
+        }),
+        entrypoint: service.entrypoint.as_deref().map(literals),
+        command: service.command.as_deref().map(literals),
+        working_dir: service.working_dir.clone(),
+        hostname: (service.replicas.min == 1 || instance.number.is_some())
+            .then(|| instance.name.clone()),
+        user: service.user.map(|(user, group)| format!("{user}:{group}")),
+        environment: service
+            .env
+            .iter()
+            .filter_map(|(name, value)| match value {
+                EnvValue::Text(text) => Some((name.clone(), literal(text))),
+                // A check refuses these before a bundle is built.
+                EnvValue::Secret(_) => None,
+            })
+            .collect(),
+        depends_on: depends_on(platform, service),
+        healthcheck: healthcheck(service),
+        restart: if service.kind.keeps_running() {
+            "unless-stopped"
+        } else {
+            "no"
+        },
+        stop_signal: service.stop_signal.clone(),
+        stop_grace_period: service
+            .kind
+            .keeps_running()
+            .then(|| docker_time(service.stop_grace)),
+        ports: ports(platform, service),
+        network_mode: networks.is_empty().then_some("none"),
+        networks,
+        configs: service
+            .files
+            .iter()
+            .map(|(target, file)| ConfigMount {
+                source: config_name(&paths[&key(service, file)]),
+                target: target.clone(),
+            })
+            .collect(),
+        volumes,
+        tmpfs: service
+            .writable
+            .iter()
+            .map(|path| tmpfs(service, path))
+            .collect(),
+        shm_size: service.shm.map(docker_size),
+        read_only: service.read_only,
+        cap_drop: vec!["ALL"],
+        cap_add: service.capabilities.clone(),
+        security_opt: vec!["no-new-privileges:true"],
+        ulimits: service.ulimits.clone(),
+        deploy: Deploy {
+            replicas: (service.replicas.min != 1 && instance.number.is_none())
+                .then_some(service.replicas.min),
+            resources: Resources {
+                limits: Limits {
+                    cpus: host_limit(platform, resources.cpu_limit).cores(),
+                    memory: docker_size(resources.memory),
+                    pids: PIDS,
+                },
+                reservations: Some(Reservations {
+                    cpus: resources.cpu.cores(),
+                }),
+            },
+        },
+        logging: logging(),
+        labels: labels(platform, service),
+    }
+}
+
+/// A limit above what the machine has is refused by the engine.
+fn host_limit(platform: &Platform, limit: MilliCpu) -> MilliCpu {
+    platform
+        .environment
+        .hosts
+        .first()
+        .map_or(limit, |host| limit.min(host.cpu))
+}
+
+fn labels(platform: &Platform, service: &Service) -> BTreeMap<&'static str, String> {
+    let component = platform.component_of(service);
+    let mut labels = BTreeMap::from([
+        ("lakewright.component", component.name.clone()),
+        ("lakewright.layer", component.layer.to_string()),
+        ("lakewright.service", service.key.clone()),
+        ("lakewright.zone", component.zone.to_string()),
+    ]);
+    if !service.files.is_empty() {
+        // Compose does not look into mounted files; with this a changed one restarts the services that have it.
+        let mut all = String::new();
+        for (path, file) in &service.files {
+            all.push_str(&format!(
+                "{path}\0{}\0",
+                Digest::of(file.content.as_bytes())
+            ));
+        }
+        labels.insert(
+            "lakewright.files",
+            Digest::of(all.as_bytes()).to_string()[..12].to_owned(),
+        );
+    }
+    labels
+}
+
+fn tmpfs(service: &Service, path: &str) -> String {
+    // Java unpacks native libraries into its scratch folder and loads them from there.
+    let exec = if service.jvm.is_some() { "exec," } else { "" };
+    match service.user {
+        Some((user, group)) => format!("{path}:{exec}mode=0700,uid={user},gid={group}"),
+        None => format!("{path}:{exec}mode=1777"),
+    }
+}
+
+fn depends_on(platform: &Platform, service: &Service) -> BTreeMap<String, DependsOn> {
+    let mut depends_on = BTreeMap::new();
+    if needs_prepare(platform, service) {
+        depends_on.insert(
+            PREPARE.to_owned(),
+            DependsOn {
+                condition: SERVICE_COMPLETED,
+                required: None,
+            },
+        );
+    }
+    for after in &service.start_after {
+        let other = &platform.services[after.service];
+        let condition = if after.completed {
+            SERVICE_COMPLETED
+        } else if other.probe.is_some() {
+            SERVICE_HEALTHY
+        } else {
+            SERVICE_STARTED
+        };
+        for instance in instances(other) {
+            depends_on.insert(
+                instance.name,
+                DependsOn {
+                    condition,
+                    required: (!after.required).then_some(false),
+                },
+            );
+        }
+    }
+    depends_on
+}
+
+fn ports(platform: &Platform, service: &Service) -> Vec<Port> {
+    service
+        .ports
+        .values()
+        .filter(|port| port.publish == Some(Publish::Host))
+        .map(|port| Port {
+            target: port.number,
+            published: port.listen.unwrap_or(port.number).to_string(),
+            host_ip: platform.environment.bind.clone(),
+            protocol: "tcp",
+        })
+        .collect()
+}
+
+fn healthcheck(service: &Service) -> Option<Healthcheck> {
+    let probe = service.probe.as_ref()?;
+    let words =
+        |words: &[&str]| -> Vec<String> { words.iter().map(|word| (*word).to_owned()).collect() };
+    let seconds = probe.timeout.0.to_string();
+    let mut test = words(&["CMD"]);
+    test.extend(match &probe.ask {
+        Ask::Exec(program) => program.clone(),
+        Ask::Http { path, port, tool } => {
+            let url = format!("http://127.0.0.1:{port}{path}");
+            match tool {
+                Tool::Curl => words(&["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", &seconds, &url]),
+                Tool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
+                Tool::Bash => {
+                    let script = format!(
+                        "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && IFS= read -r line <&3 && [[ $line == *' 200 '* ]]"
+                    );
+                    words(&["bash", "-c", &script])
+                }
+                Tool::Python => {
+                    let script = format!("import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})");
+                    words(&["python3", "-c", &script])
+                }
+            }
+        }
+        Ask::Tcp { port, tool } => match tool {
+            Tool::Python => {
+                let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})");
+                words(&["python3", "-c", &script])
+            }
+            Tool::Curl | Tool::Wget | Tool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
+        },
+    });
+    Some(Healthcheck {
+        test: literals(&test),
+        interval: docker_time(probe.interval),
+        timeout: docker_time(probe.timeout),
+        retries: probe.retries,
+        start_period: docker_time(probe.startup),
+    })
+}
+
+/// Says whether a service waits for its secrets or volumes to be handed over.
+fn needs_prepare(platform: &Platform, service: &Service) -> bool {
+    !service.secrets.is_empty() || !owned_volumes(platform, service).is_empty()
+}
+
+/// Lists the volumes whose top folder must belong to the service's user, with that user.
+fn owned_volumes(platform: &Platform, service: &Service) -> Vec<(String, String)> {
+    let Some((user, group)) = service.user else {
+        return Vec::new();
+    };
+    let component = platform.component_of(service);
+    let mut owned = Vec::new();
+    for mount in service.mounts.values().filter(|mount| !mount.read_only) {
+        let volume = &component.volumes[mount.volume];
+        for instance in instances(service) {
+            owned.push((
+                instance.volume(volume.shared, &volume.name),
+                format!("{user}:{group}"),
+            ));
+        }
+    }
+    owned
+}
+
+/// Makes the one-shot service that hands out secrets and volumes, and its script; nothing when there are none.
+fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)> {
+    let mut volumes = Vec::new();
+    let mut owned = BTreeMap::new();
+    let mut given = Vec::new();
+    for service in &platform.services {
+        owned.extend(owned_volumes(platform, service));
+        if service.secrets.is_empty() {
+            continue;
+        }
+        let (user, group) = service.user.unwrap_or((0, 0));
+        let always = platform.profile_of(service).is_none()
+            && !matches!(service.kind, Kind::Scheduled { .. });
+        given.push(serde_json::json!({
+            "name": service.name,
+            "owner": format!("{user}:{group}"),
+            "needed": if always { "always" } else { "profile" },
+            "secrets": service.secrets,
+        }));
+        volumes.push(Mount {
+            kind: "volume",
+            source: secrets_volume(&service.name),
+            target: format!("/secrets/{}", service.name),
+            read_only: false,
+            volume: None,
+            bind: None,
+        });
+    }
+    if owned.is_empty() && given.is_empty() {
+        return None;
+    }
+    let mut data = Vec::new();
+    for (name, owner) in owned {
+        let path = format!("/volumes/{name}");
+        data.push(serde_json::json!({ "path": path, "owner": owner }));
+        volumes.push(Mount {
+            kind: "volume",
+            source: name,
+            target: path,
+            read_only: false,
+            volume: None,
+            bind: None,
+        });
+    }
+    if !given.is_empty() {
+        volumes.push(Mount {
+            kind: "bind",
+            source: "./secrets".to_owned(),
+            target: "/in".to_owned(),
+            read_only: true,
+            volume: None,
+            // A folder that Docker made would belong to root and hold nothing.
+            bind: Some(Bind {
+                create_host_path: false,
+            }),
+        });
+    }
+    volumes.sort_by(|left, right| left.target.cmp(&right.target));
+    let context =
+        serde_json::json!({ "header": header("the topology"), "volumes": data, "services": given });
+    let text = render_own(include_str!("prepare.sh.tera"), &context);
+    let service = model::Service {
+        image: PREPARE_IMAGE.to_owned(),
+        entrypoint: Some(vec!["/bin/sh".to_owned(), "/prepare.sh".to_owned()]),
+        // It reads files of one owner and gives them to others.
+        user: Some("0:0".to_owned()),
+        restart: "no",
+        network_mode: Some("none"),
+        configs: vec![ConfigMount {
+            source: config_name(script),
+            target: "/prepare.sh".to_owned(),
+        }],
+        volumes,
+        read_only: true,
+        cap_drop: vec!["ALL"],
+        cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+            .map(str::to_owned)
+            .to_vec(),
+        security_opt: vec!["no-new-privileges:true"],
+        deploy: Deploy {
+            replicas: None,
+            resources: Resources {
+                limits: Limits {
+                    cpus: "0.5".to_owned(),
+                    memory: "32M".to_owned(),
+                    pids: 64,
+                },
+                reservations: None,
+            },
+        },
+        logging: logging(),
+        labels: BTreeMap::from([(
+            "lakewright.files",
+            Digest::of(text.as_bytes()).to_string()[..12].to_owned(),
+        )]),
+        ..model::Service::default()
+    };
+    Some((service, text))
+}

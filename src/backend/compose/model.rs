@@ -1,0 +1,192 @@
+//! The part of the Compose Specification that is emitted, as types. Fields are written in this order.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A Compose file. `version` is obsolete and not written.
+#[derive(Debug, Serialize)]
+pub(super) struct Compose {
+    pub(super) name: String,
+    pub(super) services: BTreeMap<String, Service>,
+    pub(super) networks: BTreeMap<String, Network>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) volumes: BTreeMap<String, Labelled>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) configs: BTreeMap<String, FromFile>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Service {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) profiles: Vec<String>,
+    pub(super) image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) build: Option<Build>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) entrypoint: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) working_dir: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hostname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) environment: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) depends_on: BTreeMap<String, DependsOn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) healthcheck: Option<Healthcheck>,
+    pub(super) restart: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stop_signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stop_grace_period: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) ports: Vec<Port>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) networks: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) configs: Vec<ConfigMount>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) volumes: Vec<Mount>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tmpfs: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shm_size: Option<String>,
+    pub(super) read_only: bool,
+    pub(super) cap_drop: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) cap_add: Vec<String>,
+    pub(super) security_opt: Vec<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ulimits: BTreeMap<String, i64>,
+    pub(super) deploy: Deploy,
+    pub(super) logging: Logging,
+    pub(super) labels: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Build {
+    pub(super) context: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DependsOn {
+    pub(super) condition: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) required: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Healthcheck {
+    pub(super) test: Vec<String>,
+    pub(super) interval: String,
+    pub(super) timeout: String,
+    pub(super) retries: u64,
+    pub(super) start_period: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Port {
+    pub(super) target: u16,
+    pub(super) published: String,
+    pub(super) host_ip: String,
+    pub(super) protocol: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ConfigMount {
+    pub(super) source: String,
+    pub(super) target: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Mount {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) source: String,
+    pub(super) target: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) read_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) volume: Option<NoCopy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bind: Option<Bind>,
+}
+
+/// Whether an image's files are copied into a new volume.
+#[derive(Debug, Serialize)]
+pub(super) struct NoCopy {
+    pub(super) nocopy: bool,
+}
+
+/// Whether a missing folder is made, as root.
+#[derive(Debug, Serialize)]
+pub(super) struct Bind {
+    pub(super) create_host_path: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Deploy {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replicas: Option<u64>,
+    pub(super) resources: Resources,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Resources {
+    pub(super) limits: Limits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reservations: Option<Reservations>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Limits {
+    pub(super) cpus: String,
+    pub(super) memory: String,
+    pub(super) pids: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reservations {
+    pub(super) cpus: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Logging {
+    pub(super) driver: &'static str,
+    pub(super) options: BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Network {
+    pub(super) internal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ipam: Option<Ipam>,
+    pub(super) labels: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Ipam {
+    pub(super) config: Vec<Subnet>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Subnet {
+    pub(super) subnet: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Labelled {
+    pub(super) labels: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FromFile {
+    pub(super) file: String,
+}

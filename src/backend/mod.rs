@@ -1,0 +1,84 @@
+//! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
+
+pub mod compose;
+pub mod readme;
+pub mod subnets;
+
+use crate::bundle::{Bundle, BundlePath, File};
+use crate::diagnostic::{Finding, Rule, Severity};
+use crate::platform::Platform;
+use crate::source::Place;
+use crate::terms::Target;
+
+/// A file of a blueprint cannot lie in a bundle.
+pub static ILLEGAL_PATH: Rule = Rule {
+    code: "illegal-path",
+    severity: Severity::Error,
+    summary: "a file cannot lie in a bundle",
+    why: "A bundle is a folder that must be the same on every machine: no path leaves it, no two names differ in upper \
+          and lower case only, none has characters that some file system refuses.",
+    fix: "Rename the file in the blueprint's folder.",
+    allowable: false,
+};
+
+/// What a backend does: builds all files of an environment, or says which of them cannot be.
+pub type Build = fn(&Platform) -> Result<Bundle, Vec<Finding>>;
+
+/// The backends there are, by target.
+pub const BACKENDS: &[(Target, Build)] = &[(Target::Compose, compose::build)];
+
+/// Returns the backend of a target, if there is one.
+pub fn of(target: Target) -> Option<Build> {
+    BACKENDS
+        .iter()
+        .find(|(known, _)| *known == target)
+        .map(|(_, build)| *build)
+}
+
+/// Returns the names of all environments' targets that have a backend.
+pub fn targets() -> Vec<&'static str> {
+    BACKENDS.iter().map(|(target, _)| target.word()).collect()
+}
+
+/// A bundle that is being filled, and what did not fit.
+#[derive(Default)]
+pub(crate) struct Files {
+    bundle: Bundle,
+    findings: Vec<Finding>,
+}
+
+impl Files {
+    /// Adds a file; one that cannot be added is reported at the place it comes from.
+    pub(crate) fn add(
+        &mut self,
+        path: &str,
+        text: impl Into<Vec<u8>>,
+        executable: bool,
+        place: &Place,
+    ) {
+        let file = File {
+            bytes: text.into(),
+            executable,
+        };
+        let added = BundlePath::parse(path)
+            .map_err(|error| error.to_string())
+            .and_then(|path| {
+                self.bundle
+                    .insert(path, file)
+                    .map_err(|error| error.to_string())
+            });
+        if let Err(error) = added {
+            self.findings
+                .push(Finding::new(&ILLEGAL_PATH, place.clone(), error));
+        }
+    }
+
+    /// Returns the bundle, or everything that did not fit.
+    pub(crate) fn finish(self) -> Result<Bundle, Vec<Finding>> {
+        if self.findings.is_empty() {
+            Ok(self.bundle)
+        } else {
+            Err(self.findings)
+        }
+    }
+}

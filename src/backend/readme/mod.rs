@@ -1,0 +1,398 @@
+//! The README of a bundle: what a person needs to start it, reach it and understand what fits.
+//!
+//! Rendered with Handlebars, one template per language, from the same platform and the same sizing that the checks use.
+
+use std::collections::BTreeSet;
+
+use handlebars::Handlebars;
+use serde::Serialize;
+
+use crate::platform::budget::{load, sets};
+use crate::platform::{FlowReason, Kind, Platform, Service};
+use crate::terms::{Locale, SecretKind};
+
+#[derive(Serialize)]
+struct Readme<'p> {
+    platform: &'p str,
+    environment: &'p str,
+    project: &'p str,
+    components: Vec<ComponentRow<'p>>,
+    left_out: Vec<LeftOut<'p>>,
+    host: Option<HostRow>,
+    sets: Vec<SetRow>,
+    shares: Vec<ShareRow<'p>>,
+    host_settings: Vec<SettingRow<'p>>,
+    builds: bool,
+    given: Vec<SecretRow<'p>>,
+    secrets: usize,
+    stages: Vec<StageRow<'p>>,
+    endpoints: Vec<EndpointRow<'p>>,
+    accounts: Vec<AccountRow<'p>>,
+    scheduled: Vec<ScheduledRow<'p>>,
+    volumes: Vec<VolumeRow<'p>>,
+    flows: Vec<FlowRow<'p>>,
+    notes: Vec<NotesRow<'p>>,
+    has_profiles: bool,
+}
+
+#[derive(Serialize)]
+struct ComponentRow<'p> {
+    name: &'p str,
+    summary: &'p str,
+    version: &'p str,
+    layer: &'static str,
+    zone: &'static str,
+    license: &'p str,
+    profile: Option<&'p str>,
+    added_for: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct LeftOut<'p> {
+    name: &'p str,
+    reason: &'p str,
+}
+
+#[derive(Serialize)]
+struct HostRow {
+    name: String,
+    memory: String,
+    cpus: String,
+    memory_budget: String,
+    cpu_budget: String,
+    reserve_memory: String,
+}
+
+#[derive(Serialize)]
+struct SetRow {
+    profiles: String,
+    flags: String,
+    memory: u64,
+    memory_budget: u64,
+    cpu: String,
+    cpu_budget: String,
+    fits: bool,
+}
+
+#[derive(Serialize)]
+struct ShareRow<'p> {
+    service: &'p str,
+    memory: String,
+    cpu: String,
+    profile: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct SettingRow<'p> {
+    name: &'p str,
+    minimum: i64,
+    reason: &'p str,
+    service: &'p str,
+}
+
+#[derive(Serialize)]
+struct SecretRow<'p> {
+    name: &'p str,
+    purpose: &'p str,
+}
+
+#[derive(Serialize)]
+struct StageRow<'p> {
+    number: usize,
+    services: Vec<&'p str>,
+}
+
+#[derive(Serialize)]
+struct EndpointRow<'p> {
+    title: &'p str,
+    url: &'p str,
+    web: bool,
+    profile: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct AccountRow<'p> {
+    component: &'p str,
+    user: &'p str,
+    secret: Option<&'p str>,
+    purpose: &'p str,
+    url: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct ScheduledRow<'p> {
+    service: &'p str,
+    schedule: &'p str,
+}
+
+#[derive(Serialize)]
+struct VolumeRow<'p> {
+    name: &'p str,
+    size: String,
+    component: &'p str,
+}
+
+#[derive(Serialize)]
+struct FlowRow<'p> {
+    from: &'p str,
+    to: &'p str,
+    port: u16,
+    protocol: &'static str,
+}
+
+#[derive(Serialize)]
+struct NotesRow<'p> {
+    component: &'p str,
+    notes: Vec<&'p str>,
+}
+
+/// Renders the README.
+pub fn render(platform: &Platform, project: &str) -> String {
+    let template = match platform.environment.locale {
+        Locale::En => include_str!("en.hbs"),
+        Locale::Fr => include_str!("fr.hbs"),
+    };
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    handlebars.register_escape_fn(markdown);
+    handlebars
+        .render_template(template, &readme(platform, project))
+        .unwrap_or_else(|error| format!("Defect of lakewright: {error}\n"))
+}
+
+/// Escapes what Markdown would read as HTML or as the end of a table's cell; code spans keep working.
+fn markdown(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('|', "\\|")
+}
+
+fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
+    let profile = |service: &'p Service| platform.profile_of(service);
+    let here = |at: usize| platform.components[at].unsupported.is_none();
+    let components = platform
+        .components
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| here(*at));
+    let all: BTreeSet<&str> = platform
+        .environment
+        .profiles
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    Readme {
+        platform: &platform.name,
+        environment: &platform.environment.name,
+        project,
+        components: components
+            .clone()
+            .map(|(_, component)| ComponentRow {
+                name: &component.name,
+                summary: &component.summary,
+                version: &component.version,
+                layer: component.layer.word(),
+                zone: component.zone.word(),
+                license: &component.license,
+                profile: component.profile.as_deref(),
+                added_for: component.added_for.as_deref(),
+            })
+            .collect(),
+        left_out: platform
+            .components
+            .iter()
+            .filter_map(|component| {
+                Some(LeftOut {
+                    name: &component.name,
+                    reason: &component.unsupported.as_ref()?.reason,
+                })
+            })
+            .collect(),
+        host: platform.environment.hosts.first().map(|host| HostRow {
+            name: host.name.clone(),
+            memory: host.memory.to_string(),
+            cpus: host.cpu.cores(),
+            memory_budget: format!("{} MiB", host.memory_budget().mib()),
+            cpu_budget: host.cpu_budget().cores(),
+            reserve_memory: format!("{} MiB", host.reserve_memory.mib()),
+        }),
+        sets: if platform.environment.hosts.is_empty() {
+            Vec::new()
+        } else {
+            sets(platform)
+                .into_iter()
+                .map(|set| set_row(platform, &set))
+                .collect()
+        },
+        shares: if platform.environment.hosts.is_empty() {
+            Vec::new()
+        } else {
+            load(platform, 0, &all)
+                .shares
+                .iter()
+                .map(|share| {
+                    let service = &platform.services[share.service];
+                    ShareRow {
+                        service: &service.name,
+                        memory: format!("{} MiB", share.memory.mib()),
+                        cpu: share.cpu.cores(),
+                        profile: profile(service),
+                    }
+                })
+                .collect()
+        },
+        host_settings: platform
+            .services
+            .iter()
+            .flat_map(|service| {
+                service
+                    .host_settings
+                    .iter()
+                    .map(|(name, (minimum, reason))| SettingRow {
+                        name,
+                        minimum: *minimum,
+                        reason,
+                        service: &service.name,
+                    })
+            })
+            .collect(),
+        builds: platform
+            .components
+            .iter()
+            .any(|component| !component.builds.is_empty()),
+        given: platform
+            .secrets
+            .iter()
+            .filter(|secret| secret.kind == SecretKind::Given)
+            .map(|secret| SecretRow {
+                name: &secret.name,
+                purpose: &secret.purpose,
+            })
+            .collect(),
+        secrets: platform.secrets.len(),
+        stages: stages(platform),
+        endpoints: platform
+            .endpoints
+            .iter()
+            .map(|endpoint| EndpointRow {
+                title: &endpoint.title,
+                url: &endpoint.url,
+                web: endpoint.host.is_some(),
+                profile: profile(&platform.services[endpoint.service]),
+            })
+            .collect(),
+        accounts: components
+            .clone()
+            .flat_map(|(_, component)| {
+                component.accounts.iter().map(|account| AccountRow {
+                    component: &component.name,
+                    user: &account.user,
+                    secret: account.secret.as_deref(),
+                    purpose: &account.purpose,
+                    url: account.url.as_deref(),
+                })
+            })
+            .collect(),
+        scheduled: platform
+            .services
+            .iter()
+            .filter_map(|service| match &service.kind {
+                Kind::Scheduled { schedule, .. } => Some(ScheduledRow {
+                    service: &service.name,
+                    schedule,
+                }),
+                _ => None,
+            })
+            .collect(),
+        volumes: components
+            .clone()
+            .flat_map(|(_, component)| {
+                component.volumes.iter().map(|volume| VolumeRow {
+                    name: &volume.name,
+                    size: volume.size.to_string(),
+                    component: &component.name,
+                })
+            })
+            .collect(),
+        flows: platform
+            .flows
+            .iter()
+            .filter(|flow| flow.reason != FlowReason::Peer)
+            .filter_map(|flow| {
+                let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
+                let port = to.ports.get(&flow.port)?;
+                Some(FlowRow {
+                    from: &from.name,
+                    to: &to.name,
+                    port: port.number,
+                    protocol: port.protocol.word(),
+                })
+            })
+            .collect(),
+        notes: components
+            .filter(|(_, component)| !component.notes.is_empty())
+            .map(|(_, component)| NotesRow {
+                component: &component.name,
+                notes: component.notes.iter().map(String::as_str).collect(),
+            })
+            .collect(),
+        has_profiles: !platform.environment.profiles.is_empty(),
+    }
+}
+
+fn set_row(platform: &Platform, set: &BTreeSet<&str>) -> SetRow {
+    let load = load(platform, 0, set);
+    SetRow {
+        profiles: load.profiles.join(" + "),
+        flags: load
+            .profiles
+            .iter()
+            .map(|profile| format!(" --profile {profile}"))
+            .collect(),
+        memory: load.memory.mib(),
+        memory_budget: load.memory_budget.mib(),
+        cpu: load.cpu.cores(),
+        cpu_budget: load.cpu_budget.cores(),
+        fits: load.fits(),
+    }
+}
+
+/// Groups services by the stage in which they can start: each waits for some of an earlier one.
+fn stages(platform: &Platform) -> Vec<StageRow<'_>> {
+    fn stage(platform: &Platform, at: usize, known: &mut [Option<usize>]) -> usize {
+        if let Some(stage) = known[at] {
+            return stage;
+        }
+        // Cycles are errors before a bundle is built; this only keeps a mistake from looping.
+        known[at] = Some(0);
+        let after = &platform.services[at].start_after;
+        let found = after
+            .iter()
+            .map(|after| 1 + stage(platform, after.service, known))
+            .max()
+            .unwrap_or(0);
+        known[at] = Some(found);
+        found
+    }
+    let mut known = vec![None; platform.services.len()];
+    let mut rows: Vec<StageRow<'_>> = Vec::new();
+    for (at, service) in platform.services.iter().enumerate() {
+        if matches!(service.kind, Kind::Scheduled { .. }) {
+            continue;
+        }
+        let stage = stage(platform, at, &mut known);
+        while rows.len() <= stage {
+            let number = rows.len() + 1;
+            rows.push(StageRow {
+                number,
+                services: Vec::new(),
+            });
+        }
+        rows[stage].services.push(&service.name);
+    }
+    for row in &mut rows {
+        row.services.sort_unstable();
+    }
+    rows
+}

@@ -1,0 +1,867 @@
+//! The blueprint as written, read into types. Expressions and texts with `${}` are parsed here, evaluated in `resolve`.
+//!
+//! Descriptions are what editors show, what findings quote and what the reference page is checked against.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, Visitor};
+
+use super::expression::{Expression, Text};
+use crate::terms::{DiskClass, Layer, Protocol, Publish, SecretKind, Size, Target, Zone};
+use crate::value::Value;
+
+/// An expression, and how it was written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Expr {
+    /// As written.
+    pub written: String,
+    /// As parsed.
+    pub parsed: Expression,
+}
+
+/// A text with `${expr}` in it, and how it was written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Filled {
+    /// As written.
+    pub written: String,
+    /// As parsed.
+    pub parsed: Text,
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = String;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text, a whole number or a boolean")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+    fn visit_bool<E>(self, truth: bool) -> Result<String, E> {
+        Ok(truth.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for Expr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = deserializer.deserialize_any(ScalarVisitor)?;
+        let parsed = Expression::parse(&written).map_err(|error| {
+            D::Error::custom(format!("`{written}` is not an expression: {error}"))
+        })?;
+        Ok(Self { written, parsed })
+    }
+}
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = deserializer.deserialize_any(ScalarVisitor)?;
+        let parsed = Text::parse(&written).map_err(|error| {
+            D::Error::custom(format!("`{written}` cannot be filled in: {error}"))
+        })?;
+        Ok(Self { written, parsed })
+    }
+}
+
+macro_rules! scalar_schema {
+    ($name:ident, $title:literal, $description:literal) => {
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $title.into()
+            }
+            fn inline_schema() -> bool {
+                true
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": ["string", "integer", "boolean"], "title": $title, "description": $description })
+            }
+        }
+    };
+}
+scalar_schema!(Expr, "expression", "An expression: \"max(2, 2 * cpus)\".");
+scalar_schema!(Filled, "text", "A text that may have ${expression} in it.");
+
+/// A text for people: English, or English and French.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Words {
+    /// English only.
+    #[schemars(title = "a text")]
+    English(String),
+    /// Both.
+    #[schemars(title = "a table { en, fr }")]
+    Both {
+        /// English.
+        en: String,
+        /// French.
+        fr: String,
+    },
+}
+
+impl Words {
+    /// Returns the text in a language; English where it has no other.
+    pub fn get(&self, locale: crate::terms::Locale) -> &str {
+        match (self, locale) {
+            (Self::Both { fr, .. }, crate::terms::Locale::Fr) => fr,
+            (Self::English(en) | Self::Both { en, .. }, _) => en,
+        }
+    }
+}
+
+/// A blueprint: how one system is deployed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Lakewright blueprint")]
+pub struct Blueprint {
+    /// What it is.
+    pub blueprint: About,
+    /// Editions that its maker offers.
+    #[serde(default)]
+    pub editions: BTreeMap<String, Edition>,
+    /// Features that not every edition has.
+    #[serde(default)]
+    pub features: BTreeMap<String, Feature>,
+    /// What it cannot do without.
+    #[serde(default)]
+    pub requires: Requires,
+    /// What a target cannot do.
+    #[serde(default)]
+    pub targets: BTreeMap<Target, TargetSupport>,
+    /// What users must know.
+    #[serde(default)]
+    pub notices: BTreeMap<String, Notice>,
+    /// Images that must not be used any more.
+    #[serde(default)]
+    pub gone: Vec<Gone>,
+    /// What users may set, each a JSON Schema with a description.
+    #[serde(default)]
+    pub options: BTreeMap<String, OptionSpec>,
+    /// Values computed once for the whole component.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Expr>,
+    /// Container images.
+    #[serde(default)]
+    pub images: BTreeMap<String, Image>,
+    /// Workloads that keep running.
+    #[serde(default)]
+    pub services: BTreeMap<String, Service>,
+    /// Workloads that end.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, Job>,
+    /// Where data lies.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, Volume>,
+    /// The component's own secrets.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+    /// Accounts that people use.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Account>,
+    /// What it provides to others.
+    #[serde(default)]
+    pub provides: BTreeMap<String, Provide>,
+    /// What it needs from others.
+    #[serde(default)]
+    pub needs: BTreeMap<String, Need>,
+    /// Kubernetes objects of operators.
+    #[serde(default)]
+    pub objects: BTreeMap<String, Object>,
+}
+
+/// What a blueprint is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// One line.
+    pub summary: Words,
+    /// Layer of the platform.
+    pub layer: Layer,
+    /// Network zone.
+    pub zone: Zone,
+    /// SPDX expression of what is deployed.
+    pub license: String,
+    /// Where the system's makers are found.
+    pub homepage: Option<String>,
+    /// Capabilities for which it is added by itself when nothing else provides them.
+    #[serde(default)]
+    pub default_for: Vec<String>,
+    /// Versions.
+    pub version: Versions,
+    /// Where what stands here comes from.
+    pub facts: Facts,
+    /// What the bundle's README says of it.
+    #[serde(default)]
+    pub notes: Vec<Words>,
+}
+
+/// Versions of the system.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// The one that is used unless another is asked for.
+    pub default: String,
+    /// Dotted prefixes of those that were tried.
+    pub tested: Vec<String>,
+}
+
+/// Where what a blueprint says comes from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// Day on which it was looked up.
+    #[schemars(with = "String")]
+    pub checked: toml::value::Datetime,
+    /// Projects and pages.
+    pub sources: Vec<String>,
+}
+
+/// An edition of the system.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Edition {
+    /// SPDX expression; the blueprint's own unless given.
+    pub license: Option<String>,
+    /// One line.
+    pub summary: Words,
+    /// Features that it has.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// Whether it is used unless another is asked for.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// A feature that not every edition has.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// One line.
+    pub summary: Words,
+}
+
+/// What a system cannot do without.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Requires {
+    /// Why it needs a Kubernetes API.
+    pub cluster: Option<String>,
+}
+
+/// What a target cannot do.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSupport {
+    /// Why the system cannot run there.
+    pub unsupported: String,
+}
+
+/// What users must know.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// When it applies; always unless given.
+    pub when: Option<Expr>,
+    /// How much it matters.
+    pub severity: NoticeSeverity,
+    /// What is so; a lower-case phrase.
+    pub message: Filled,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where it is known from.
+    pub source: Option<String>,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum NoticeSeverity {
+    /// Something to know.
+    Note,
+    /// Something most users would want to change.
+    Warning,
+    /// Cannot work.
+    Error,
+}
+
+/// An image that must not be used any more.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// Repository without its tag.
+    pub image: String,
+    /// What happened.
+    pub reason: String,
+    /// What to use.
+    pub instead: Option<String>,
+}
+
+/// What users may set.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct OptionSpec {
+    /// What it does.
+    pub description: String,
+    /// Value unless given.
+    pub default: Option<Value>,
+    /// Value unless given, computed from other options and the environment.
+    pub computed: Option<Expr>,
+    /// An example, for the documentation.
+    pub example: Option<Value>,
+    /// What is counted.
+    pub unit: Option<String>,
+    /// Features that values need: value to feature.
+    #[serde(default)]
+    pub features: BTreeMap<String, String>,
+    /// `bytes`, `cpu`, `duration`, `cron`, `domain` or `replicas`.
+    pub format: Option<String>,
+    /// The rest of the JSON Schema.
+    #[serde(flatten)]
+    pub schema: BTreeMap<String, Value>,
+}
+
+/// A container image.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Repository, fully qualified.
+    pub from: String,
+    /// Tag; `${version}` unless given.
+    pub tag: Option<Filled>,
+    /// Template of a Dockerfile, for an image derived from this one.
+    pub build: Option<String>,
+    /// Other files of the build.
+    #[serde(default)]
+    pub context: Vec<String>,
+}
+
+/// What services and jobs have in common.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// One of the images.
+    pub image: String,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+    /// Program in place of the image's entry point.
+    pub entrypoint: Option<Vec<Filled>>,
+    /// Arguments in place of the image's.
+    pub command: Option<Vec<Filled>>,
+    /// Folder the program starts in.
+    pub working_dir: Option<String>,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, EnvSpec>,
+    /// Files in the container, by their path there.
+    #[serde(default)]
+    pub files: BTreeMap<String, FileSpec>,
+    /// Volumes, by their path in the container.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, MountSpec>,
+    /// Own secrets it may read.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Provides whose consumers' secrets it may read.
+    #[serde(default)]
+    pub serves: Vec<String>,
+    /// Needs it uses; all unless given.
+    pub needs: Option<Vec<String>>,
+    /// Ports it listens on.
+    #[serde(default)]
+    pub ports: BTreeMap<String, Port>,
+    /// Ports of other services of the component that it connects to: `coordinator.fabric`.
+    #[serde(default)]
+    pub connects: Vec<String>,
+    /// Why it must reach the outside.
+    pub egress: Option<EgressSpec>,
+    /// Own services that must be healthy before it starts.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// How to tell whether it is well.
+    pub probe: Option<Probe>,
+    /// Memory and processors by size.
+    pub resources: BTreeMap<Size, Resources>,
+    /// Memory of a Java virtual machine.
+    pub jvm: Option<Jvm>,
+    /// Computed values.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Expr>,
+    /// User, writable folders and capabilities.
+    #[serde(default)]
+    pub run_as: RunAs,
+    /// How it is stopped.
+    #[serde(default)]
+    pub stop: Stop,
+    /// Size of /dev/shm.
+    #[schemars(extend("format" = "bytes"))]
+    pub shm: Option<String>,
+    /// Limits of the operating system.
+    #[serde(default)]
+    pub ulimits: BTreeMap<String, i64>,
+    /// Settings its host must have.
+    #[serde(default)]
+    pub host_settings: BTreeMap<String, HostSetting>,
+}
+
+/// A workload that keeps running.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Service {
+    /// Whether it keeps data.
+    pub kind: ServiceKind,
+    /// Whether it bears the component's own name.
+    #[serde(default)]
+    pub main: bool,
+    /// How many run.
+    pub replicas: Option<Expr>,
+    /// Whether each replica has a DNS name of its own.
+    #[serde(default)]
+    pub members: bool,
+    /// Why it must not run twice.
+    pub single: Option<String>,
+    /// How it is scaled by load.
+    pub scale: Option<Scale>,
+    /// The rest.
+    #[serde(flatten)]
+    pub workload: Workload,
+}
+
+/// Whether a service keeps data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ServiceKind {
+    /// Any replica can answer anything.
+    Stateless,
+    /// Replicas keep data of their own.
+    Stateful,
+}
+
+/// A workload that ends.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Job {
+    /// Own services that wait until it has succeeded.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// When it runs, as a cron expression; once at each start unless given.
+    pub schedule: Option<Filled>,
+    /// After what time it is given up: a duration, or an expression in seconds.
+    pub timeout: Option<String>,
+    /// How late a scheduled run may still start.
+    #[schemars(extend("format" = "duration"))]
+    pub deadline: Option<String>,
+    /// The rest.
+    #[serde(flatten)]
+    pub workload: Workload,
+}
+
+/// Why a service must reach the outside.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EgressSpec {
+    /// The reason.
+    Always(String),
+    /// The reason, if a condition holds.
+    When {
+        /// The reason.
+        why: String,
+        /// It cannot when this is false.
+        when: Expr,
+    },
+}
+
+/// An environment variable.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EnvSpec {
+    /// Its value, if a condition holds.
+    Table(EnvTable),
+    /// Its value.
+    Plain(Filled),
+}
+
+/// An environment variable, in full.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvTable {
+    /// Its value.
+    pub value: Option<Filled>,
+    /// Own secret that is its value; on targets that can.
+    pub secret: Option<String>,
+    /// Need whose secret is its value; on targets that can.
+    pub secret_of: Option<String>,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// A file in a container.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FileSpec {
+    /// A template (`*.tera`) or a static file of the blueprint.
+    Name(String),
+    /// In full.
+    Table(FileTable),
+}
+
+/// A file in a container, in full.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileTable {
+    /// A template or a static file.
+    pub template: Option<String>,
+    /// A TOML file of the blueprint whose data it holds.
+    pub data: Option<String>,
+    /// Format of the data.
+    #[serde(rename = "as")]
+    pub format: Option<DataFormat>,
+    /// Whether it can be run.
+    #[serde(default)]
+    pub executable: bool,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// Format of a data file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum DataFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+    /// TOML.
+    Toml,
+    /// `key = value` lines.
+    Properties,
+}
+
+/// A volume in a container.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MountSpec {
+    /// Name of the volume.
+    Name(String),
+    /// In full.
+    Table(MountTable),
+}
+
+/// A volume in a container, in full.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MountTable {
+    /// Name of the volume.
+    pub volume: String,
+    /// Whether it may only be read.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// A port that a service listens on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// Its number.
+    pub port: Expr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whether and how it is reachable from outside.
+    pub publish: Option<Publish>,
+    /// Publish only when this is true.
+    pub when: Option<Expr>,
+    /// Public port, where it has one of its own.
+    pub listen: Option<Expr>,
+    /// First part of its public host name; the component's name unless given.
+    pub host: Option<String>,
+    /// What people call it.
+    pub title: Option<Words>,
+    /// Whether WebSockets are used.
+    #[serde(default)]
+    pub websocket: bool,
+    /// How long an answer may take: a duration, or an expression in seconds.
+    pub timeout: Option<String>,
+    /// How large a request may be: a size, `0B` for any, or an expression in bytes.
+    pub max_body: Option<String>,
+    /// Whether a client must stay with the replica it began with.
+    #[serde(default)]
+    pub sticky: bool,
+    /// Path that answers 200 when all is well.
+    pub check: Option<String>,
+    /// Whether the proxy may hold back parts of requests and answers.
+    #[serde(default = "yes")]
+    pub buffering: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How to tell whether a service is well.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Path that answers 200.
+    pub http: Option<Filled>,
+    /// Port of the path.
+    pub port: Option<String>,
+    /// Port that accepts connections.
+    pub tcp: Option<String>,
+    /// Program that exits with 0.
+    pub exec: Option<Vec<Filled>>,
+    /// Tool inside the image that asks, on targets without probes of their own.
+    pub with: Option<ProbeTool>,
+    /// How long a start may take.
+    #[schemars(extend("format" = "duration"))]
+    pub startup: Option<String>,
+    /// Time between two checks.
+    #[schemars(extend("format" = "duration"))]
+    pub interval: Option<String>,
+    /// How long an answer may take.
+    #[schemars(extend("format" = "duration"))]
+    pub timeout: Option<String>,
+    /// How many checks in a row must fail.
+    pub retries: Option<u64>,
+}
+
+/// A tool inside an image that can ask over the network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ProbeTool {
+    /// curl.
+    Curl,
+    /// wget, also BusyBox's.
+    Wget,
+    /// bash with /dev/tcp.
+    Bash,
+    /// Python 3.
+    Python,
+}
+
+/// Memory and processors of a service.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    /// Guaranteed share of processors.
+    #[schemars(extend("format" = "cpu"))]
+    pub cpu: String,
+    /// Memory limit.
+    #[schemars(extend("format" = "bytes"))]
+    pub memory: String,
+    /// Processors it may use at most; four times `cpu` unless given.
+    #[schemars(extend("format" = "cpu"))]
+    pub cpu_limit: Option<String>,
+}
+
+/// Memory of a Java virtual machine, in bytes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Jvm {
+    /// Heap.
+    pub heap: Expr,
+    /// Direct memory outside the heap.
+    pub direct: Option<Expr>,
+    /// Everything else; a tenth of the limit unless given.
+    pub overhead: Option<Expr>,
+}
+
+/// How a service is scaled by load.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// What is measured.
+    pub metric: ScaleMetric,
+    /// Percentage of the guaranteed share that is aimed at.
+    #[schemars(range(min = 1, max = 100))]
+    pub target: u64,
+}
+
+/// What scaling measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ScaleMetric {
+    /// Use of processors.
+    Cpu,
+    /// Use of memory.
+    Memory,
+}
+
+/// User, writable folders and capabilities of a container.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunAs {
+    /// Numeric user.
+    pub user: Option<u32>,
+    /// Numeric group; the user's number unless given.
+    pub group: Option<u32>,
+    /// Why the user is 0.
+    pub root: Option<String>,
+    /// Whether the image's own files cannot be changed.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Scratch folders in memory.
+    #[serde(default)]
+    pub writable: Vec<String>,
+    /// Capabilities it has; none unless given.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+/// How a service is stopped.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// How long it may take.
+    #[schemars(extend("format" = "duration"))]
+    pub grace: Option<String>,
+    /// Signal that asks it to.
+    pub signal: Option<String>,
+}
+
+/// A setting that a host must have.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostSetting {
+    /// The least value.
+    pub minimum: i64,
+    /// Why.
+    pub reason: String,
+    /// Not needed when this is false.
+    pub when: Option<Expr>,
+}
+
+/// Where data lies.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Room by size.
+    pub size: BTreeMap<Size, String>,
+    /// Class of disk.
+    pub class: Option<DiskClass>,
+    /// Whether several replicas use the same one.
+    #[serde(default)]
+    pub shared: bool,
+    /// Kinds of storage it must not lie on, with the reason.
+    #[serde(default, rename = "unsafe")]
+    pub unsafe_on: BTreeMap<crate::terms::StorageKind, String>,
+}
+
+/// A secret of the component itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    /// How its value is made.
+    pub kind: SecretKind,
+    /// Characters or bytes.
+    pub length: Option<u32>,
+    /// Text before the random part.
+    pub prefix: Option<String>,
+    /// What it is for.
+    pub purpose: Words,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// An account that people use.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Its name.
+    pub user: Filled,
+    /// Own secret that holds its password.
+    pub secret: Option<String>,
+    /// Service that it belongs to.
+    pub service: String,
+    /// What it is for.
+    pub purpose: Words,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// What a component provides to others.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provide {
+    /// The capability.
+    pub capability: String,
+    /// Service that provides it.
+    pub service: String,
+    /// Port of the service.
+    pub port: String,
+    /// Jobs that must have run before a consumer starts.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Secret made for each consumer.
+    pub secret: Option<ProvideSecret>,
+    /// What a need may ask for.
+    #[serde(default)]
+    pub params: Vec<String>,
+    /// What a consumer gets.
+    #[serde(default)]
+    pub values: BTreeMap<String, Filled>,
+    /// Values that no two consumers may share.
+    #[serde(default)]
+    pub unique: Vec<String>,
+}
+
+/// A secret made for each consumer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvideSecret {
+    /// How its value is made.
+    pub kind: SecretKind,
+    /// Characters or bytes.
+    pub length: Option<u32>,
+    /// Text before the random part.
+    pub prefix: Option<String>,
+}
+
+/// What a component needs from others.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// The capability.
+    pub capability: String,
+    /// What it asks for.
+    #[serde(default)]
+    pub params: BTreeMap<String, Value>,
+    /// Whether it can do without.
+    #[serde(default)]
+    pub optional: bool,
+    /// Whether it waits for the provider.
+    #[serde(default)]
+    pub start: NeedStart,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// Whether a consumer waits for its provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum NeedStart {
+    /// Until it is healthy and its jobs are done.
+    #[default]
+    Healthy,
+    /// Not at all.
+    None,
+}
+
+/// A Kubernetes object of an operator.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+    /// A TOML file of the blueprint that holds it.
+    pub data: String,
+}

@@ -1,0 +1,123 @@
+//! Checks: findings over a platform that was resolved. All of them run, each on its own.
+//!
+//! A check is a file here: its rule, and one function. `allow` in the topology silences a finding where it stands.
+
+mod blueprint_notice;
+mod duplicate_host_name;
+mod edition_lacks_feature;
+mod host_over_budget;
+mod image_gone;
+mod image_untagged;
+mod jvm_over_limit;
+mod licence_refused;
+mod needs_cluster;
+mod port_conflict;
+mod profile_over_budget;
+mod secret_in_clear;
+mod secret_in_environment;
+mod single_point_of_failure;
+mod start_cycle;
+mod too_many_hosts;
+mod unsafe_storage;
+mod unsupported_target;
+mod untested_version;
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Finding, Rule, Severity, suggest};
+use crate::platform::Platform;
+use crate::topology::layer::Allow;
+
+/// A rule over the platform, and how it is checked.
+pub struct Check {
+    /// What it says.
+    pub rule: &'static Rule,
+    run: fn(&Platform, &mut Vec<Finding>),
+}
+
+/// All checks, sorted by code.
+pub const CHECKS: &[Check] = &[
+    blueprint_notice::CHECK,
+    duplicate_host_name::CHECK,
+    edition_lacks_feature::CHECK,
+    host_over_budget::CHECK,
+    image_gone::CHECK,
+    image_untagged::CHECK,
+    jvm_over_limit::CHECK,
+    licence_refused::CHECK,
+    needs_cluster::CHECK,
+    port_conflict::CHECK,
+    profile_over_budget::CHECK,
+    secret_in_clear::CHECK,
+    secret_in_environment::CHECK,
+    single_point_of_failure::CHECK,
+    start_cycle::CHECK,
+    too_many_hosts::CHECK,
+    unsafe_storage::CHECK,
+    unsupported_target::CHECK,
+    untested_version::CHECK,
+];
+
+/// An `allow` that silences nothing.
+pub static UNUSED_ALLOW: Rule = Rule {
+    code: "unused-allow",
+    severity: Severity::Warning,
+    summary: "an `allow` silences nothing",
+    why: "A finding that is gone, or a code that does not exist, leaves an `allow` behind that would silence the next \
+          finding of its kind unseen.",
+    fix: "Remove it, or correct its code.",
+    allowable: false,
+};
+
+/// Runs all checks over a platform.
+pub fn check(platform: &Platform) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in CHECKS {
+        (check.run)(platform, &mut findings);
+    }
+    for finding in &mut findings {
+        finding
+            .environment
+            .get_or_insert_with(|| platform.environment.name.clone());
+    }
+    findings
+}
+
+/// Takes out the findings that one of these accepts, and notes which of these did.
+pub fn apply_allows(findings: &mut Vec<Finding>, allows: &[Allow], used: &mut BTreeSet<usize>) {
+    findings.retain(|finding| {
+        if !finding.rule.allowable {
+            return true;
+        }
+        let accepted = allows.iter().enumerate().filter(|(_, allow)| {
+            allow.code == finding.rule.code
+                && (allow.component.is_none() || allow.component == finding.component)
+        });
+        let mut kept = true;
+        for (at, _) in accepted {
+            used.insert(at);
+            kept = false;
+        }
+        kept
+    });
+}
+
+/// Reports an `allow` that accepted nothing in any environment it applies to.
+pub fn unused_allow(allow: &Allow) -> Finding {
+    let known: Vec<&str> = CHECKS.iter().map(|check| check.rule.code).collect();
+    let finding = Finding::new(
+        &UNUSED_ALLOW,
+        allow.place.clone(),
+        format!("`{}` silences nothing here", allow.code),
+    );
+    if known.contains(&allow.code.as_str()) {
+        finding.help("remove it")
+    } else {
+        finding
+            .cause(format!(
+                "`{}` is not a finding that can be allowed",
+                allow.code
+            ))
+            .maybe_help(suggest(&allow.code, known))
+    }
+}

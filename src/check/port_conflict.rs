@@ -1,0 +1,75 @@
+//! Two services that want the same port of a host.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::diagnostic::{Finding, Rule, Severity};
+use crate::platform::Platform;
+use crate::source::Place;
+use crate::terms::Publish;
+
+static RULE: Rule = Rule {
+    code: "port-conflict",
+    severity: Severity::Error,
+    summary: "two things want the same port",
+    why: "A port of a host, and one of a container, belongs to one listener; the second does not start.",
+    fix: "Change one of the ports in the component's options, or publish only one of them.",
+    allowable: false,
+};
+
+pub(super) const CHECK: Check = Check { rule: &RULE, run };
+
+fn run(platform: &Platform, findings: &mut Vec<Finding>) {
+    // Streams are listed by endpoint, so that each of two components that want one port is named.
+    let mut seen: BTreeMap<u16, (String, Place)> = BTreeMap::new();
+    let mut take = |port: u16, name: String, place: Place, findings: &mut Vec<Finding>| {
+        if let Some((first, other)) = seen.insert(port, (name.clone(), place.clone())) {
+            findings.push(
+                Finding::new(
+                    &RULE,
+                    place,
+                    format!("port {port} of the host is wanted by {first} and by {name}"),
+                )
+                .related(other, "the other one"),
+            );
+        }
+    };
+    for endpoint in &platform.endpoints {
+        if let (None, Some(listen)) = (&endpoint.host, endpoint.listen) {
+            take(
+                listen,
+                format!("`{}`", endpoint.title),
+                endpoint.place.clone(),
+                findings,
+            );
+        }
+    }
+    for service in &platform.services {
+        let component = platform.component_of(service);
+        let mut inside: BTreeMap<u16, &str> = BTreeMap::new();
+        for (name, port) in &service.ports {
+            if port.publish == Some(Publish::Host) && !name.starts_with("stream-") {
+                let listen = port.listen.unwrap_or(port.number);
+                take(
+                    listen,
+                    format!("`{}`", service.name),
+                    component.place.clone(),
+                    findings,
+                );
+            }
+            if let Some(first) = inside.insert(port.number, name) {
+                findings.push(
+                    Finding::new(
+                        &RULE,
+                        component.place.clone(),
+                        format!(
+                            "`{}` listens twice on port {}: {first} and {name}",
+                            service.name, port.number
+                        ),
+                    )
+                    .component(component.name.clone()),
+                );
+            }
+        }
+    }
+}

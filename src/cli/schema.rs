@@ -1,0 +1,54 @@
+//! `lakewright schema`: JSON Schemas, for editors and other programs.
+
+use schemars::generate::SchemaSettings;
+
+use super::{Session, Status};
+use crate::blueprint::model::Blueprint;
+use crate::bundle::inventory::Inventory;
+use crate::host::HostError;
+use crate::topology::written::Topology;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// What the schema is of
+    #[arg(value_enum)]
+    name: Name,
+}
+
+/// What a schema is of
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Name {
+    /// Topology files
+    Topology,
+    /// blueprint.toml
+    Blueprint,
+    /// bundle.json
+    Bundle,
+}
+
+/// The schemas there are, by the names of their files without the ending.
+pub const SCHEMAS: &[(&str, fn() -> String)] = &[
+    ("topology", document::<Topology>),
+    ("blueprint", document::<Blueprint>),
+    ("bundle", document::<Inventory>),
+];
+
+fn document<T: schemars::JsonSchema>() -> String {
+    let schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>();
+    format!(
+        "{}\n",
+        serde_json::to_string_pretty(&schema).unwrap_or_default()
+    )
+}
+
+pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status, HostError> {
+    let text = match arguments.name {
+        Name::Topology => document::<Topology>(),
+        Name::Blueprint => document::<Blueprint>(),
+        Name::Bundle => document::<Inventory>(),
+    };
+    session.host.print(&text)?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,216 @@
+//! The whole way, from a topology's text to sealed bundles in memory.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::backend;
+use crate::blueprint::Library;
+use crate::bundle::inventory::{Input, Keep, SecretKind, SecretSpec};
+use crate::bundle::{Digest, Meta, Sealed};
+use crate::check;
+use crate::diagnostic::{Finding, Severity};
+use crate::platform::Platform;
+use crate::resolve::trace::Trace;
+use crate::resolve::{self, Cache};
+use crate::source::{FileId, Sources};
+use crate::terms;
+use crate::topology::layer::{Allow, layer};
+use crate::topology::{self, Topology};
+
+/// A compilation: what was read, and what was found.
+pub struct Compiler {
+    /// All files that were read.
+    pub sources: Sources,
+    /// All findings so far.
+    pub findings: Vec<Finding>,
+    library: Library,
+    cache: Cache,
+}
+
+/// One environment, resolved and checked.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The platform.
+    pub platform: Platform,
+    /// Where its values come from, if that was asked for.
+    pub trace: Trace,
+}
+
+impl Compiler {
+    /// Starts with a library of blueprints.
+    pub fn new(sources: Sources, library: Library) -> Self {
+        Self {
+            sources,
+            findings: Vec::new(),
+            library,
+            cache: Cache::default(),
+        }
+    }
+
+    /// Replaces the library, once it is known where the user's blueprints lie.
+    pub fn set_library(&mut self, library: Library) {
+        self.library = library;
+    }
+
+    /// Returns the library of blueprints, and the files read so far.
+    pub fn library(&mut self) -> (&mut Library, &mut Sources) {
+        (&mut self.library, &mut self.sources)
+    }
+
+    /// Reads a topology.
+    pub fn read(&mut self, file: FileId) -> Option<Topology> {
+        match topology::parse(&self.sources, file) {
+            Ok(topology) => Some(topology),
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    /// Resolves and checks environments; those with errors are left out. `explain` records where values come from.
+    pub fn environments(
+        &mut self,
+        topology: &Topology,
+        names: &[&str],
+        explain: bool,
+    ) -> Vec<Compiled> {
+        let mut compiled = Vec::new();
+        let mut allows: Vec<(Allow, bool)> = Vec::new();
+        for name in names {
+            let layered = match layer(topology, name) {
+                Ok(layered) => layered,
+                Err(findings) => {
+                    self.findings.extend(findings);
+                    continue;
+                }
+            };
+            let mut trace = if explain {
+                Trace::recording()
+            } else {
+                Trace::default()
+            };
+            let resolved = resolve::resolve(
+                &layered,
+                &mut self.library,
+                &mut self.sources,
+                &mut self.cache,
+                &mut trace,
+            );
+            let platform = match resolved {
+                Ok(platform) => platform,
+                Err(findings) => {
+                    self.findings.extend(findings);
+                    continue;
+                }
+            };
+            let mut findings = check::check(&platform);
+            let mut used = BTreeSet::new();
+            check::apply_allows(&mut findings, &layered.allow, &mut used);
+            for (at, allow) in layered.allow.iter().enumerate() {
+                // One that stands for all environments is used when it is in one of them.
+                match allows
+                    .iter_mut()
+                    .find(|(known, _)| known.place == allow.place)
+                {
+                    Some((_, known)) => *known |= used.contains(&at),
+                    None => allows.push((allow.clone(), used.contains(&at))),
+                }
+            }
+            let broken = findings
+                .iter()
+                .any(|finding| finding.severity == Severity::Error);
+            self.findings.extend(findings);
+            if !broken {
+                compiled.push(Compiled { platform, trace });
+            }
+        }
+        // Whether an `allow` is of use is known only when every environment was looked at.
+        if names.len() == topology.environments().len() && compiled.len() == names.len() {
+            let unused = allows.iter().filter(|(_, used)| !used);
+            self.findings
+                .extend(unused.map(|(allow, _)| check::unused_allow(allow)));
+        }
+        compiled
+    }
+
+    /// Builds and seals the bundle of an environment, if its target has a backend and nothing is wrong with it.
+    pub fn bundle(&mut self, topology: &Topology, compiled: &Compiled) -> Option<Sealed> {
+        let platform = &compiled.platform;
+        let build = backend::of(platform.environment.target)?;
+        match build(platform) {
+            Ok(bundle) => {
+                let meta = self.meta(topology, platform);
+                Some(bundle.seal(meta))
+            }
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    fn meta(&mut self, topology: &Topology, platform: &Platform) -> Meta {
+        let file = self.sources.file(topology.file);
+        // Only the name: where the topology lies differs from machine to machine.
+        let name = Path::new(&file.name)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let mut inputs = vec![Input {
+            name: name.unwrap_or_default(),
+            sha256: Digest::of(file.text.as_bytes()),
+        }];
+        let used: BTreeSet<&str> = platform
+            .components
+            .iter()
+            .map(|component| component.blueprint.as_str())
+            .collect();
+        for name in used {
+            if let Some(Ok(blueprint)) = self.library.load(&mut self.sources, name)
+                && let Ok(sha256) = blueprint.digest.parse()
+            {
+                inputs.push(Input {
+                    name: format!("blueprint {name}"),
+                    sha256,
+                });
+            }
+        }
+        let mut consumers: std::collections::BTreeMap<&str, Vec<String>> =
+            std::collections::BTreeMap::new();
+        for service in &platform.services {
+            for secret in &service.secrets {
+                consumers
+                    .entry(secret)
+                    .or_default()
+                    .push(service.name.clone());
+            }
+        }
+        let keep =
+            std::iter::once("secrets/").chain(platform.environment.keep.iter().map(String::as_str));
+        Meta {
+            platform: platform.name.clone(),
+            environment: platform.environment.name.clone(),
+            target: platform.environment.target.to_string(),
+            inputs,
+            // What is not a path was refused by the topology's schema.
+            keep: keep.filter_map(|path| Keep::parse(path).ok()).collect(),
+            secrets: platform
+                .secrets
+                .iter()
+                .map(|secret| SecretSpec {
+                    name: secret.name.clone(),
+                    kind: match secret.kind {
+                        terms::SecretKind::Alphanumeric => SecretKind::Alphanumeric,
+                        terms::SecretKind::Base64 => SecretKind::Base64,
+                        terms::SecretKind::Hex => SecretKind::Hex,
+                        terms::SecretKind::Given => SecretKind::Given,
+                    },
+                    length: secret.length,
+                    prefix: secret.prefix.clone(),
+                    purpose: secret.purpose.clone(),
+                    consumers: consumers.remove(secret.name.as_str()).unwrap_or_default(),
+                })
+                .collect(),
+        }
+    }
+}

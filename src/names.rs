@@ -1,0 +1,93 @@
+//! Names and their limits. A leaf: it knows no stage.
+//!
+//! Names of platforms, environments, components and what they consist of end up in DNS labels, container names, volume
+//! and secret names of all targets, so one rule fits all of them: lower-case letters, digits and `-`, beginning with a
+//! letter, not ending with `-`. Their length leaves room for suffixes within Kubernetes' 63 and Docker's 64 characters.
+
+/// The longest name a user may give: `<component>-<service>` must fit into a DNS label of 63 characters, with the room
+/// that Kubernetes needs for the suffixes of the pods it makes (10 for jobs, 17 for deployments).
+pub const LONGEST_NAME: usize = 40;
+
+/// The longest DNS label (RFC 1035).
+pub const LONGEST_LABEL: usize = 63;
+
+/// Says whether a text is a legal name: `superset`, `data-lake2`.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+        && is_label(text)
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+/// Says whether a text is a DNS label in lower case.
+pub fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= LONGEST_LABEL
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// Says whether a text is a domain name: labels with dots, at most 200 characters so that a host name fits before it.
+pub fn is_domain(text: &str) -> bool {
+    text.len() <= 200 && !text.is_empty() && text.split('.').all(is_label)
+}
+
+/// Says whether a text is a range of private IPv4 addresses (RFC 1918) with no bits behind its prefix.
+pub fn is_cidr(text: &str) -> bool {
+    parse_cidr(text).is_some()
+}
+
+/// Parses a range of private IPv4 addresses: its first address and the length of its prefix, 8 to 24.
+pub fn parse_cidr(text: &str) -> Option<(u32, u32)> {
+    let (address, prefix) = text.split_once('/')?;
+    let address: std::net::Ipv4Addr = address.parse().ok()?;
+    let prefix: u32 = prefix
+        .parse()
+        .ok()
+        .filter(|prefix| (8..=24).contains(prefix))?;
+    let bits = u32::from(address);
+    (address.is_private() && bits.trailing_zeros() >= 32 - prefix).then_some((bits, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_every_target() {
+        for good in ["a", "superset", "data-lake2", &"x".repeat(40)] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in [
+            "",
+            "2fast",
+            "-a",
+            "a-",
+            "A",
+            "a_b",
+            "a.b",
+            "é",
+            &"x".repeat(41),
+        ] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn domains_and_ranges() {
+        assert!(is_domain("data.example.com") && is_domain("localhost"));
+        assert!(!is_domain("data..example") && !is_domain("-a.b") && !is_domain("https://a"));
+        assert_eq!(parse_cidr("10.213.0.0/16"), Some((0x0ad5_0000, 16)));
+        for bad in [
+            "8.8.0.0/16",
+            "10.213.0.1/16",
+            "10.0.0.0/30",
+            "10.0.0.0",
+            "x/16",
+        ] {
+            assert!(!is_cidr(bad), "{bad}");
+        }
+    }
+}

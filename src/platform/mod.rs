@@ -1,0 +1,655 @@
+//! The platform: the final model of one environment. Nothing is left to default, look up or merge.
+//!
+//! It knows no TOML, no blueprint and no output format; checks and backends see nothing else. Everything is in a fixed
+//! order. Places are kept only so that findings and `explain` can say where a thing comes from.
+
+pub mod budget;
+
+use std::collections::BTreeMap;
+
+use crate::source::Place;
+use crate::terms::{
+    Availability, DiskClass, Layer, Locale, Protocol, Publish, SecretKind, Size, StorageKind,
+    Target, Zone,
+};
+use crate::units::{Bytes, MilliCpu, Seconds};
+use crate::value::Value;
+
+/// One environment of a platform, resolved.
+#[derive(Debug)]
+pub struct Platform {
+    /// Name of the platform.
+    pub name: String,
+    /// The environment.
+    pub environment: Environment,
+    /// Components, sorted by name.
+    pub components: Vec<Component>,
+    /// Services and jobs of all components, by component, in the order of the blueprint's names.
+    pub services: Vec<Service>,
+    /// Who may talk to whom; sorted, without repetition.
+    pub flows: Vec<Flow>,
+    /// All secrets, sorted by name.
+    pub secrets: Vec<Secret>,
+    /// What people and clients outside reach, sorted by URL.
+    pub endpoints: Vec<Endpoint>,
+    /// What the proxy's component is called, and how it is reached, if there is one.
+    pub edge: Option<Edge>,
+    /// Which licences are refused or accepted.
+    pub licences: LicencePolicy,
+}
+
+/// Where and how large the platform runs.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Where it stands in the topology.
+    pub place: Place,
+    /// What it compiles to.
+    pub target: Target,
+    /// Where the target stands.
+    pub target_place: Place,
+    /// Resources of services.
+    pub size: Size,
+    /// Whether it must survive losses.
+    pub availability: Availability,
+    /// Domain of web interfaces.
+    pub domain: String,
+    /// Language of texts for people.
+    pub locale: Locale,
+    /// Address that published ports are bound to.
+    pub bind: String,
+    /// First address and prefix length of the range for networks.
+    pub network: (u32, u32),
+    /// Machines; empty where their number is not known (a cluster that grows).
+    pub hosts: Vec<Host>,
+    /// Zones.
+    pub zones: Vec<String>,
+    /// Where volumes lie.
+    pub storage: Storage,
+    /// Profiles, sorted, each with its place.
+    pub profiles: Vec<(String, Place)>,
+    /// Files and folders in the bundle that belong to the user.
+    pub keep: Vec<String>,
+}
+
+/// Where volumes lie.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// On machines or on a server.
+    pub kind: StorageKind,
+    /// NFS server and exported folder.
+    pub nfs: Option<(String, String)>,
+    /// Where it is said.
+    pub place: Place,
+}
+
+/// A machine.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name; machines of a pool are numbered.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The zone it stands in.
+    pub zone: Option<String>,
+    /// Its memory.
+    pub memory: Bytes,
+    /// Its processors.
+    pub cpu: MilliCpu,
+    /// Memory that is left to the machine itself.
+    pub reserve_memory: Bytes,
+    /// Processors that are left to the machine itself.
+    pub reserve_cpu: MilliCpu,
+}
+
+impl Host {
+    /// Returns the memory that services may take.
+    pub fn memory_budget(&self) -> Bytes {
+        Bytes(self.memory.0.saturating_sub(self.reserve_memory.0))
+    }
+
+    /// Returns the processors that services may take.
+    pub fn cpu_budget(&self) -> MilliCpu {
+        MilliCpu(self.cpu.0.saturating_sub(self.reserve_cpu.0))
+    }
+}
+
+/// A blueprint put to use.
+#[derive(Debug)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Where it stands; where it is needed, if it was added by itself.
+    pub place: Place,
+    /// The component whose need added it, if it was added by itself.
+    pub added_for: Option<String>,
+    /// Name of its blueprint.
+    pub blueprint: String,
+    /// Version of the system.
+    pub version: String,
+    /// Where the version is said.
+    pub version_place: Place,
+    /// Versions that its blueprint was tried with.
+    pub tested: Vec<String>,
+    /// One line in the environment's language.
+    pub summary: String,
+    /// Layer of the platform.
+    pub layer: Layer,
+    /// Network zone.
+    pub zone: Zone,
+    /// SPDX expression of its licence.
+    pub license: String,
+    /// Edition, where there are several.
+    pub edition: Option<String>,
+    /// Options whose values need a feature that the edition lacks: place, option, value, feature.
+    pub lacking: Vec<LackingFeature>,
+    /// Profile it starts with, if not always.
+    pub profile: Option<String>,
+    /// Why it cannot run on this target, if it cannot.
+    pub unsupported: Option<Unsupported>,
+    /// Options in effect.
+    pub options: BTreeMap<String, Value>,
+    /// Texts that the user typed for it, with their places: options, environment variables, images.
+    pub typed: Vec<TypedText>,
+    /// What users must know.
+    pub notices: Vec<Notice>,
+    /// Images that must not be used any more.
+    pub gone: Vec<GoneImage>,
+    /// What the README says of it.
+    pub notes: Vec<String>,
+    /// Accounts that people use.
+    pub accounts: Vec<Account>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// Images that are built for it.
+    pub builds: Vec<Build>,
+    /// Kubernetes objects of operators: name and content.
+    pub objects: Vec<(String, Value)>,
+}
+
+/// A text that a user typed.
+#[derive(Clone, Debug)]
+pub struct TypedText {
+    /// Name of the option or variable.
+    pub name: String,
+    /// What was typed.
+    pub text: String,
+    /// Where.
+    pub place: Place,
+}
+
+/// An option's value that the chosen edition cannot do.
+#[derive(Clone, Debug)]
+pub struct LackingFeature {
+    /// Name of the option.
+    pub option: String,
+    /// Its value.
+    pub value: String,
+    /// What it would need.
+    pub feature: String,
+    /// Editions that have it.
+    pub editions: Vec<String>,
+    /// Where the value stands.
+    pub place: Place,
+}
+
+/// Why a component cannot run on a target.
+#[derive(Clone, Debug)]
+pub struct Unsupported {
+    /// In the blueprint's words.
+    pub reason: String,
+    /// Whether a Kubernetes API is all it lacks.
+    pub cluster: bool,
+}
+
+/// What users must know about a component.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Its name in the blueprint.
+    pub name: String,
+    /// How much it matters.
+    pub level: NoticeLevel,
+    /// What is so.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where it is known from.
+    pub source: Option<String>,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoticeLevel {
+    /// Something to know.
+    Note,
+    /// Something most users would want to change.
+    Warning,
+    /// Cannot work.
+    Error,
+}
+
+/// An image that must not be used any more.
+#[derive(Clone, Debug)]
+pub struct GoneImage {
+    /// Repository without its tag.
+    pub image: String,
+    /// What happened.
+    pub reason: String,
+    /// What to use.
+    pub instead: Option<String>,
+}
+
+/// An account that people use.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub user: String,
+    /// Secret that holds its password.
+    pub secret: Option<String>,
+    /// What it is for.
+    pub purpose: String,
+    /// Web address where it is used, if there is one.
+    pub url: Option<String>,
+}
+
+/// Where data lies.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Name within the platform: `postgresql-data`.
+    pub name: String,
+    /// Name within the component.
+    pub key: String,
+    /// Room.
+    pub size: Bytes,
+    /// Class of disk.
+    pub class: DiskClass,
+    /// Whether several replicas use the same one.
+    pub shared: bool,
+    /// Kinds of storage it must not lie on, with the reason.
+    pub unsafe_on: BTreeMap<StorageKind, String>,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// An image that is built for a component.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Name within the component.
+    pub image: String,
+    /// Reference of the result.
+    pub reference: String,
+    /// Files of the build's folder by name; `Dockerfile` is one.
+    pub files: BTreeMap<String, Content>,
+}
+
+/// Text of a file, shared between the services that have it.
+pub type Content = std::sync::Arc<str>;
+
+/// One container workload.
+#[derive(Debug)]
+pub struct Service {
+    /// Position of its component in [`Platform::components`].
+    pub component: usize,
+    /// Name within the component.
+    pub key: String,
+    /// Name in bundles, and in DNS: `superset-web`.
+    pub name: String,
+    /// Where it comes from.
+    pub place: Place,
+    /// What kind of workload it is.
+    pub kind: Kind,
+    /// Least and most replicas.
+    pub replicas: Replicas,
+    /// Whether each replica has a DNS name of its own.
+    pub members: bool,
+    /// Why it must not run twice.
+    pub single: Option<String>,
+    /// How it is scaled by load: metric and percentage.
+    pub scale: Option<(ScaleMetric, u64)>,
+    /// The image.
+    pub image: Image,
+    /// Program in place of the image's entry point.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments in place of the image's.
+    pub command: Option<Vec<String>>,
+    /// Folder the program starts in.
+    pub working_dir: Option<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Files in the container, by their path there.
+    pub files: BTreeMap<String, File>,
+    /// Volumes, by their path in the container.
+    pub mounts: BTreeMap<String, Mount>,
+    /// Names of the secrets it may read, sorted.
+    pub secrets: Vec<String>,
+    /// Ports it listens on, by name.
+    pub ports: BTreeMap<String, Port>,
+    /// Why it must reach the outside, if it must.
+    pub egress: Option<String>,
+    /// What must be so before it starts.
+    pub start_after: Vec<StartAfter>,
+    /// How to tell whether it is well.
+    pub probe: Option<Probe>,
+    /// Memory and processors.
+    pub resources: Resources,
+    /// Memory of its Java virtual machine.
+    pub jvm: Option<Jvm>,
+    /// Numeric user and group, if not the image's.
+    pub user: Option<(u32, u32)>,
+    /// Why its user is 0.
+    pub root: Option<String>,
+    /// Whether the image's own files cannot be changed.
+    pub read_only: bool,
+    /// Scratch folders in memory.
+    pub writable: Vec<String>,
+    /// Capabilities it has.
+    pub capabilities: Vec<String>,
+    /// How long a stop may take.
+    pub stop_grace: Seconds,
+    /// Signal that asks it to stop.
+    pub stop_signal: Option<String>,
+    /// Size of /dev/shm.
+    pub shm: Option<Bytes>,
+    /// Limits of the operating system.
+    pub ulimits: BTreeMap<String, i64>,
+    /// Settings its host must have: least value and reason.
+    pub host_settings: BTreeMap<String, (i64, String)>,
+    /// Hosts it is placed on, one per replica; empty where the target places it.
+    pub placement: Vec<usize>,
+}
+
+/// What kind of workload a service is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Keeps running, keeps nothing.
+    Stateless,
+    /// Keeps running, keeps data.
+    Stateful,
+    /// Runs to its end at each start.
+    Job {
+        /// After what time it is given up.
+        timeout: Option<Seconds>,
+    },
+    /// Runs to its end at set times.
+    Scheduled {
+        /// Cron expression with five fields.
+        schedule: String,
+        /// After what time a run is given up.
+        timeout: Option<Seconds>,
+        /// How late a run may still start.
+        deadline: Option<Seconds>,
+    },
+}
+
+impl Kind {
+    /// Says whether the workload keeps running.
+    pub fn keeps_running(&self) -> bool {
+        matches!(self, Self::Stateless | Self::Stateful)
+    }
+}
+
+/// How many replicas there are.
+#[derive(Clone, Debug)]
+pub struct Replicas {
+    /// The least.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+    /// Where it is said.
+    pub place: Place,
+}
+
+/// What scaling measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScaleMetric {
+    /// Use of processors.
+    Cpu,
+    /// Use of memory.
+    Memory,
+}
+
+/// A container image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Full reference with its tag.
+    pub reference: String,
+    /// Position in [`Component::builds`], if it is built.
+    pub build: Option<usize>,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// Value of an environment variable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EnvValue {
+    /// A text.
+    Text(String),
+    /// The value of a secret.
+    Secret(String),
+}
+
+/// A file in a container.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its name in the blueprint, without the template's ending.
+    pub source: String,
+    /// Its text.
+    pub content: Content,
+    /// Whether it can be run.
+    pub executable: bool,
+}
+
+/// A volume in a container.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Position in [`Component::volumes`].
+    pub volume: usize,
+    /// Whether it may only be read.
+    pub read_only: bool,
+}
+
+/// A port that a service listens on.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// Its number.
+    pub number: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// How it is published, if it is.
+    pub publish: Option<Publish>,
+    /// Public port, for those that have one of their own.
+    pub listen: Option<u16>,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// What must be so before a service starts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct StartAfter {
+    /// Position of the other service in [`Platform::services`].
+    pub service: usize,
+    /// Whether the other must have ended well, rather than be healthy.
+    pub completed: bool,
+    /// Whether the other always starts; false when it is in a profile of its own.
+    pub required: bool,
+}
+
+/// How to tell whether a service is well.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What is asked.
+    pub ask: Ask,
+    /// How long a start may take.
+    pub startup: Seconds,
+    /// Time between two checks.
+    pub interval: Seconds,
+    /// How long an answer may take.
+    pub timeout: Seconds,
+    /// How many checks in a row must fail.
+    pub retries: u64,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// A path that answers 200.
+    Http {
+        /// The path.
+        path: String,
+        /// The port.
+        port: u16,
+        /// Tool inside the image.
+        tool: Tool,
+    },
+    /// A port that accepts connections.
+    Tcp {
+        /// The port.
+        port: u16,
+        /// Tool inside the image.
+        tool: Tool,
+    },
+    /// A program that exits with 0.
+    Exec(Vec<String>),
+}
+
+/// A tool inside an image that can ask over the network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tool {
+    /// curl.
+    Curl,
+    /// wget, also BusyBox's.
+    Wget,
+    /// bash with /dev/tcp.
+    Bash,
+    /// Python 3.
+    Python,
+}
+
+/// Memory and processors of one replica.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// Limit, and what it counts in its host's budget.
+    pub memory: Bytes,
+    /// Guaranteed share, and what it counts in its host's budget.
+    pub cpu: MilliCpu,
+    /// The most it may use.
+    pub cpu_limit: MilliCpu,
+    /// Where the memory is said.
+    pub place: Place,
+}
+
+/// Memory of a Java virtual machine.
+#[derive(Clone, Debug)]
+pub struct Jvm {
+    /// Heap.
+    pub heap: Bytes,
+    /// Direct memory.
+    pub direct: Bytes,
+    /// Everything else.
+    pub overhead: Bytes,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// A connection that is declared: every other is refused.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Flow {
+    /// Position of the service that connects.
+    pub from: usize,
+    /// Position of the service that is connected to.
+    pub to: usize,
+    /// Name of the port.
+    pub port: String,
+    /// Why: the need, `proxy`, or `peer`.
+    pub reason: FlowReason,
+}
+
+/// Why a connection is declared.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum FlowReason {
+    /// A need that is bound.
+    Need(String),
+    /// The proxy reaches what is published.
+    Proxy,
+    /// Services of one component.
+    Peer,
+}
+
+/// A secret: everything but its value.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// Its name in the platform.
+    pub name: String,
+    /// How its value is made.
+    pub kind: SecretKind,
+    /// Characters or bytes.
+    pub length: u32,
+    /// Text before the random part.
+    pub prefix: Option<String>,
+    /// What it is for.
+    pub purpose: String,
+}
+
+/// Something that people or clients outside reach.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Position of the service.
+    pub service: usize,
+    /// Name of the port.
+    pub port: String,
+    /// What people call it.
+    pub title: String,
+    /// Public address: `http://superset.localhost:8080`, or `localhost:32010` for others.
+    pub url: String,
+    /// Host name, for web interfaces.
+    pub host: Option<String>,
+    /// Public port of its own, for others.
+    pub listen: Option<u16>,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// The proxy.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Position of its service.
+    pub service: usize,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Public port of web interfaces.
+    pub port: u16,
+}
+
+/// Which licences are refused or accepted.
+#[derive(Debug)]
+pub struct LicencePolicy {
+    /// Refused ones, with where that is said.
+    pub refused: Vec<(String, Place)>,
+    /// The only accepted ones, if there are such.
+    pub accepted: Option<Vec<String>>,
+}
+
+impl Platform {
+    /// Returns the component of a service.
+    pub fn component_of(&self, service: &Service) -> &Component {
+        &self.components[service.component]
+    }
+
+    /// Returns the profile that a service starts with, if not always.
+    pub fn profile_of(&self, service: &Service) -> Option<&str> {
+        self.component_of(service).profile.as_deref()
+    }
+
+    /// Returns the services of a component.
+    pub fn services_of(&self, component: usize) -> impl Iterator<Item = &Service> {
+        // Services lie by component, so this is a slice.
+        let start = self
+            .services
+            .partition_point(|service| service.component < component);
+        let end = self
+            .services
+            .partition_point(|service| service.component <= component);
+        self.services[start..end].iter()
+    }
+}

@@ -1,0 +1,487 @@
+//! Resolving: from one layered environment and the blueprints to the final [`Platform`].
+//!
+//! Defaults are applied, needs are wired, services sized, placed and named, expressions evaluated and templates rendered,
+//! each once. What cannot be resolved is reported, all of it together; whether what was resolved is a good idea is for
+//! `check` to say.
+
+mod component;
+mod finish;
+mod place;
+mod render;
+mod service;
+pub mod trace;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use component::option_schema;
+pub use render::TEMPLATE_FAILED;
+
+use component::{Draft, Surroundings};
+use trace::{Explained, Trace};
+
+use crate::blueprint::Library;
+use crate::diagnostic::{Finding, Severity, suggest};
+use crate::names;
+use crate::platform::{Environment, Host, LicencePolicy, Platform, Storage};
+use crate::schema::{MISSING_KEY, Schema};
+use crate::source::{Place, Sources};
+use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::topology::Layered;
+use crate::topology::layer::UNKNOWN_NAME;
+use crate::units::{Bytes, MilliCpu};
+use crate::value::Value;
+
+/// The name of the domain that resolves to the machine itself, on every machine (RFC 6761).
+const LOCAL_DOMAIN: &str = "localhost";
+
+/// The range that networks get their addresses from unless the environment says another: private, and in no range that
+/// Docker or common VPNs hand out by default.
+const DEFAULT_NETWORK: (u32, u32) = (0x0ad5_0000, 16);
+
+/// The part of a machine that is left to itself unless the environment says otherwise: operating system, container
+/// engine, page cache.
+const RESERVED_PART: u64 = 8;
+
+/// Caches that serve all environments of a run.
+#[derive(Default)]
+pub struct Cache {
+    schemas: BTreeMap<String, Arc<Schema>>,
+    engine: render::Engine,
+}
+
+struct Resolver<'a, 'r> {
+    layered: &'a Layered,
+    library: &'r mut Library,
+    sources: &'r mut Sources,
+    cache: &'r mut Cache,
+    trace: &'r mut Trace,
+    findings: Vec<Finding>,
+    environment: Environment,
+    environment_names: Value,
+    platform_names: Value,
+    drafts: Vec<Draft<'a>>,
+}
+
+/// Resolves an environment.
+///
+/// # Errors
+/// Everything that cannot be resolved, in no order.
+pub fn resolve(
+    layered: &Layered,
+    library: &mut Library,
+    sources: &mut Sources,
+    cache: &mut Cache,
+    trace: &mut Trace,
+) -> Result<Platform, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let environment = environment(layered, trace, &mut findings);
+    let environment_names = Value::table([
+        ("name", Value::from(layered.name.as_str())),
+        ("target", Value::from(environment.target.word())),
+        ("size", Value::from(environment.size.word())),
+        (
+            "high",
+            Value::Bool(environment.availability == Availability::High),
+        ),
+        ("domain", Value::from(environment.domain.as_str())),
+    ]);
+    let platform_names = Value::table([
+        ("name", Value::from(layered.platform.value.as_str())),
+        ("domain", Value::from(environment.domain.as_str())),
+        ("locale", Value::from(environment.locale.word())),
+    ]);
+    let mut resolver = Resolver {
+        layered,
+        library,
+        sources,
+        cache,
+        trace,
+        findings,
+        environment,
+        environment_names,
+        platform_names,
+        drafts: Vec::new(),
+    };
+    resolver.components();
+    let bindings = resolver.wire();
+    let edge = resolver.edge();
+    let finished = finish::finish(&mut resolver, &bindings, edge);
+    let mut findings = std::mem::take(&mut resolver.findings);
+    match finished {
+        Some(platform)
+            if !findings
+                .iter()
+                .any(|finding| finding.severity == Severity::Error) =>
+        {
+            Ok(platform)
+        }
+        _ => {
+            for finding in &mut findings {
+                finding
+                    .environment
+                    .get_or_insert_with(|| layered.name.clone());
+            }
+            Err(findings)
+        }
+    }
+}
+
+impl Resolver<'_, '_> {
+    fn components(&mut self) {
+        for (name, component) in &self.layered.components {
+            let blueprint = &component.blueprint;
+            match self.library.load(self.sources, &blueprint.value) {
+                None => {
+                    let names = self.library.names();
+                    self.findings.push(
+                        Finding::new(
+                            &UNKNOWN_NAME,
+                            blueprint.place.clone(),
+                            format!("there is no blueprint `{}`", blueprint.value),
+                        )
+                        .maybe_help(suggest(&blueprint.value, names.iter().map(String::as_str)))
+                        .component(name.clone()),
+                    );
+                }
+                Some(Err(findings)) => self.findings.extend(findings),
+                Some(Ok(loaded)) => {
+                    let around = Surroundings {
+                        environment: &self.environment_names,
+                        platform: &self.platform_names,
+                        size: self.environment.size,
+                        target: self.environment.target,
+                    };
+                    let mut draft = component::draft(
+                        name,
+                        component.place.clone(),
+                        Some(component),
+                        loaded,
+                        &around,
+                        &mut self.cache.schemas,
+                        self.trace,
+                        &mut self.findings,
+                    );
+                    draft.profile = component
+                        .profile
+                        .as_ref()
+                        .map(|profile| profile.value.clone())
+                        .or_else(|| profile_of(self.layered, name));
+                    self.drafts.push(draft);
+                }
+            }
+        }
+    }
+
+    /// Adds the blueprint that serves a capability when nothing else does, as a component of its own name.
+    fn add_helper(&mut self, consumer: usize, capability: &str, place: &Place) -> Option<usize> {
+        let name = match self.library.default_for(capability) {
+            [one] => one.clone(),
+            _ => return None,
+        };
+        if self.drafts.iter().any(|draft| draft.name == name)
+            || self.layered.components.contains_key(&name)
+        {
+            return None;
+        }
+        let loaded = match self.library.load(self.sources, &name)? {
+            Ok(loaded) => loaded,
+            Err(findings) => {
+                self.findings.extend(findings);
+                return None;
+            }
+        };
+        let around = Surroundings {
+            environment: &self.environment_names,
+            platform: &self.platform_names,
+            size: self.environment.size,
+            target: self.environment.target,
+        };
+        let mut draft = component::draft(
+            &name,
+            place.clone(),
+            None,
+            loaded,
+            &around,
+            &mut self.cache.schemas,
+            self.trace,
+            &mut self.findings,
+        );
+        draft.added_for = Some(self.drafts[consumer].name.clone());
+        self.drafts.push(draft);
+        Some(self.drafts.len() - 1)
+    }
+
+    /// Returns the names of all blueprints that provide a capability, for the help of a finding.
+    fn blueprints_for(&mut self, capability: &str) -> Vec<String> {
+        let mut able = Vec::new();
+        for name in self.library.names() {
+            if let Some(Ok(blueprint)) = self.library.load(self.sources, &name)
+                && blueprint
+                    .model
+                    .provides
+                    .values()
+                    .any(|provide| provide.capability == capability)
+            {
+                able.push(name);
+            }
+        }
+        able
+    }
+
+    /// Finds the proxy that publishes what components want published.
+    fn edge(&mut self) -> Option<(usize, String)> {
+        let published = |draft: &Draft<'_>| {
+            let model = &draft.blueprint.model;
+            model
+                .services
+                .values()
+                .flat_map(|service| service.workload.ports.values())
+                .any(|port| {
+                    matches!(
+                        port.publish,
+                        Some(crate::terms::Publish::Web | crate::terms::Publish::Tcp)
+                    )
+                })
+        };
+        let first = self
+            .drafts
+            .iter()
+            .position(|draft| draft.unsupported.is_none() && published(draft))?;
+        let mut providers = BTreeMap::new();
+        for (at, draft) in self
+            .drafts
+            .iter()
+            .enumerate()
+            .filter(|(_, draft)| draft.unsupported.is_none())
+        {
+            for (name, provide) in &draft.blueprint.model.provides {
+                providers
+                    .entry(provide.capability.clone())
+                    .or_insert_with(Vec::new)
+                    .push((at, name.clone()));
+            }
+        }
+        self.provider(first, EDGE, EDGE, false, &mut providers)
+    }
+}
+
+/// The capability of the proxy, bound by itself to every published port.
+const EDGE: &str = "edge";
+
+fn profile_of(layered: &Layered, component: &str) -> Option<String> {
+    layered
+        .profiles
+        .iter()
+        .find(|(_, members)| members.iter().any(|member| member.value == component))
+        .map(|(profile, _)| profile.clone())
+}
+
+fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Environment {
+    let target = layered.target.value;
+    trace.record(
+        || "platform.name".to_owned(),
+        || {
+            Explained::one(
+                &layered.platform.value,
+                "set",
+                layered.platform.place.clone(),
+            )
+        },
+    );
+    trace.record(
+        || "target".to_owned(),
+        || Explained::one(target, "set", layered.target.place.clone()),
+    );
+    let target_place = &layered.target.place;
+    let by_target = |what: &str| format!("what {what} is on {target} unless given");
+    let size = layered.size.as_ref().map_or(
+        match target {
+            Target::Compose => Size::Small,
+            Target::Swarm => Size::Medium,
+            Target::Kubernetes => Size::Large,
+        },
+        |size| size.value,
+    );
+    trace.record(
+        || "size".to_owned(),
+        || match &layered.size {
+            Some(set) => Explained::one(size, "set", set.place.clone()),
+            None => Explained::one(size, by_target("size"), target_place.clone()),
+        },
+    );
+    let availability = layered
+        .availability
+        .as_ref()
+        .map_or(Availability::Single, |availability| availability.value);
+    trace.record(
+        || "availability".to_owned(),
+        || match &layered.availability {
+            Some(set) => Explained::one(availability, "set", set.place.clone()),
+            None => Explained::one(
+                availability,
+                "one of each unless given",
+                layered.place.clone(),
+            ),
+        },
+    );
+    let given = layered
+        .domain
+        .as_ref()
+        .filter(|_| layered.domain_is_own || target != Target::Compose);
+    let domain = match given {
+        Some(domain) => domain.value.clone(),
+        None if target == Target::Compose => LOCAL_DOMAIN.to_owned(),
+        None => {
+            findings.push(
+                Finding::new(
+                    &MISSING_KEY,
+                    layered.place.clone(),
+                    format!("`{}` has no domain for its web interfaces", layered.name),
+                )
+                .help("add `domain = \"data.example.com\"` to [platform] or to the environment"),
+            );
+            LOCAL_DOMAIN.to_owned()
+        }
+    };
+    trace.record(
+        || "domain".to_owned(),
+        || match given {
+            Some(set) => Explained::one(&domain, "set", set.place.clone()),
+            None => Explained::one(&domain, by_target("the domain"), target_place.clone()),
+        },
+    );
+    let bind = layered.bind.as_ref().map_or_else(
+        || {
+            if target == Target::Compose {
+                "127.0.0.1"
+            } else {
+                "0.0.0.0"
+            }
+            .to_owned()
+        },
+        |bind| bind.value.clone(),
+    );
+    trace.record(
+        || "bind".to_owned(),
+        || match &layered.bind {
+            Some(set) => Explained::one(&bind, "set", set.place.clone()),
+            None => Explained::one(&bind, by_target("the address"), target_place.clone()),
+        },
+    );
+    Environment {
+        name: layered.name.clone(),
+        place: layered.place.clone(),
+        target,
+        target_place: target_place.clone(),
+        size,
+        availability,
+        domain,
+        locale: layered
+            .locale
+            .as_ref()
+            .map_or(Locale::En, |locale| locale.value),
+        bind,
+        network: layered
+            .network
+            .as_ref()
+            .and_then(|network| names::parse_cidr(&network.value))
+            .unwrap_or(DEFAULT_NETWORK),
+        hosts: hosts(layered, trace),
+        zones: layered
+            .zones
+            .iter()
+            .map(|zone| zone.value.clone())
+            .collect(),
+        storage: Storage {
+            kind: layered
+                .storage
+                .as_ref()
+                .map_or(StorageKind::Local, |storage| storage.kind.value),
+            nfs: layered
+                .storage
+                .as_ref()
+                .and_then(|storage| Some((storage.server.clone()?, storage.path.clone()?))),
+            place: layered.storage.as_ref().map_or_else(
+                || layered.place.clone(),
+                |storage| storage.kind.place.clone(),
+            ),
+        },
+        profiles: layered
+            .profiles
+            .iter()
+            .map(|(name, members)| {
+                let place = members
+                    .first()
+                    .map_or_else(|| layered.place.clone(), |member| member.place.clone());
+                (name.clone(), place)
+            })
+            .collect(),
+        keep: layered.keep.clone(),
+    }
+}
+
+fn hosts(layered: &Layered, trace: &mut Trace) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    for host in &layered.hosts {
+        let reserve_memory = host
+            .reserve_memory
+            .as_ref()
+            .map_or(Bytes(host.memory.value.0 / RESERVED_PART), |reserve| {
+                reserve.value
+            });
+        let reserve_cpu = host
+            .reserve_cpus
+            .as_ref()
+            .map_or(MilliCpu(host.cpus.value.0 / RESERVED_PART), |reserve| {
+                reserve.value
+            });
+        let path = |field: &str| format!("hosts.{}.{field}", host.name.value);
+        trace.record(
+            || path("memory"),
+            || Explained::one(host.memory.value, "set", host.memory.place.clone()),
+        );
+        trace.record(
+            || path("reserve.memory"),
+            || match &host.reserve_memory {
+                Some(set) => Explained::one(set.value, "set", set.place.clone()),
+                None => Explained::one(
+                    reserve_memory,
+                    "an eighth of the memory",
+                    host.memory.place.clone(),
+                ),
+            },
+        );
+        for number in 1..=host.count {
+            hosts.push(Host {
+                name: if host.count == 1 {
+                    host.name.value.clone()
+                } else {
+                    format!("{}-{number}", host.name.value)
+                },
+                place: host.memory.place.clone(),
+                zone: host.zone.as_ref().map(|zone| zone.value.clone()),
+                memory: host.memory.value,
+                cpu: host.cpus.value,
+                reserve_memory,
+                reserve_cpu,
+            });
+        }
+    }
+    hosts
+}
+
+fn licences(layered: &Layered) -> LicencePolicy {
+    LicencePolicy {
+        refused: layered
+            .refused_licences
+            .iter()
+            .map(|licence| (licence.value.clone(), licence.place.clone()))
+            .collect(),
+        accepted: layered
+            .accepted_licences
+            .as_ref()
+            .map(|all| all.iter().map(|licence| licence.value.clone()).collect()),
+    }
+}

@@ -1,0 +1,416 @@
+//! Wiring: which component provides what another needs.
+//!
+//! By default when there is one provider, by name when there are several; helpers such as a cache or a proxy are added
+//! when nothing provides what they do.
+
+use std::collections::BTreeMap;
+
+use super::Resolver;
+use super::component::Draft;
+use crate::blueprint::FAULTY_BLUEPRINT;
+use crate::blueprint::expression::{Names, Text};
+use crate::blueprint::model::{Need, NeedStart};
+use crate::diagnostic::{Finding, Rule, Severity, suggest};
+use crate::source::Place;
+use crate::topology::layer::UNKNOWN_NAME;
+use crate::value::Value;
+
+/// Nothing provides what a component needs.
+pub static MISSING_PROVIDER: Rule = Rule {
+    code: "missing-provider",
+    severity: Severity::Error,
+    summary: "nothing provides what a component needs",
+    why: "A component names capabilities, such as a database or a bucket, rather than other components. Without a \
+          provider there is no host, no user and no secret to connect with.",
+    fix: "Add a component that provides the capability; the help names the blueprints that do.",
+    allowable: false,
+};
+
+/// Several components provide what one needs.
+pub static AMBIGUOUS_PROVIDER: Rule = Rule {
+    code: "ambiguous-provider",
+    severity: Severity::Error,
+    summary: "several components provide what one needs",
+    why: "With one provider the wiring is clear; with several a guess could put data into the wrong database.",
+    fix: "Name the provider in the component that needs it: `needs = { metadata = \"postgresql\" }`.",
+    allowable: false,
+};
+
+/// A component always starts, but what it needs does not.
+pub static PROVIDER_IN_PROFILE: Rule = Rule {
+    code: "provider-in-profile",
+    severity: Severity::Error,
+    summary: "a component starts without its provider",
+    why: "A profile starts only when it is asked for. A component that starts without it could never become ready.",
+    fix: "Put the component into the same profile, or take its provider out of it.",
+    allowable: false,
+};
+
+/// Two consumers would get the same thing.
+pub static BINDING_CONFLICT: Rule = Rule {
+    code: "binding-conflict",
+    severity: Severity::Error,
+    summary: "two components would share what must be their own",
+    why: "Each consumer has a user, a database or a key of its own, so that access can be told apart and taken back.",
+    fix: "Give one of the components another name for it, in its options.",
+    allowable: false,
+};
+
+/// A need, bound.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    /// Position of the consumer's draft.
+    pub(super) consumer: usize,
+    /// Name of the need.
+    pub(super) need: String,
+    /// Position of the provider's draft.
+    pub(super) provider: usize,
+    /// Name of the provide.
+    pub(super) provide: String,
+    /// What the consumer asks for.
+    pub(super) params: Value,
+    /// Whether the consumer waits for the provider.
+    pub(super) waits: bool,
+    /// Whether the provider always runs when the consumer does.
+    pub(super) required: bool,
+    /// Name of the secret made for it.
+    pub(super) secret: Option<String>,
+}
+
+impl Binding {
+    /// Its name: consumer and need.
+    pub(super) fn name(&self, drafts: &[Draft<'_>]) -> String {
+        format!(
+            "{}-{}",
+            drafts[self.consumer].name,
+            self.need.replace('_', "-")
+        )
+    }
+}
+
+impl<'a> Resolver<'a, '_> {
+    /// Binds the needs of all components, adding helpers on the way.
+    pub(super) fn wire(&mut self) -> Vec<Binding> {
+        let mut bindings = Vec::new();
+        let mut providers = self.index();
+        let mut at = 0;
+        // Helpers that are added have needs of their own: the list grows while it is walked.
+        while at < self.drafts.len() {
+            if self.drafts[at].unsupported.is_none() {
+                for (name, need) in self.drafts[at].blueprint.clone().model.needs.clone() {
+                    if let Some(binding) = self.bind(at, &name, &need, &mut providers) {
+                        bindings.push(binding);
+                    }
+                }
+            }
+            at += 1;
+        }
+        bindings
+    }
+
+    /// Lists the supported components' provides by capability.
+    fn index(&mut self) -> BTreeMap<String, Vec<(usize, String)>> {
+        let mut providers = BTreeMap::new();
+        for at in 0..self.drafts.len() {
+            self.index_one(at, &mut providers);
+        }
+        providers
+    }
+
+    fn index_one(&mut self, at: usize, providers: &mut BTreeMap<String, Vec<(usize, String)>>) {
+        let draft = &self.drafts[at];
+        if draft.unsupported.is_some() {
+            return;
+        }
+        for (name, provide) in &draft.blueprint.model.provides {
+            providers
+                .entry(provide.capability.clone())
+                .or_default()
+                .push((at, name.clone()));
+        }
+    }
+
+    /// Finds the provider of a capability for a component, adding a helper if there is one for it.
+    pub(super) fn provider(
+        &mut self,
+        at: usize,
+        name: &str,
+        capability: &str,
+        optional: bool,
+        providers: &mut BTreeMap<String, Vec<(usize, String)>>,
+    ) -> Option<(usize, String)> {
+        let consumer = self.drafts[at].name.clone();
+        let choice = self.drafts[at]
+            .layered
+            .and_then(|layered| layered.needs.get(name));
+        let others: Vec<(usize, String)> = providers
+            .get(capability)
+            .into_iter()
+            .flatten()
+            .filter(|(provider, _)| *provider != at)
+            .cloned()
+            .collect();
+        let need_place = match choice {
+            Some(choice) => choice.place.clone(),
+            None => self.drafts[at].place.clone(),
+        };
+        match choice.map(|choice| choice.value.as_deref()) {
+            Some(None) if optional => return None,
+            Some(None) => {
+                self.findings.push(
+                    Finding::new(
+                        &MISSING_PROVIDER,
+                        need_place,
+                        format!("`{consumer}` cannot do without `{name}`"),
+                    )
+                    .component(consumer)
+                    .cause(format!("it needs `{capability}`, and that is not optional")),
+                );
+                return None;
+            }
+            Some(Some(chosen)) => {
+                let found = others
+                    .iter()
+                    .find(|(provider, _)| self.drafts[*provider].name == chosen);
+                if found.is_none() {
+                    let able: Vec<&str> = others
+                        .iter()
+                        .map(|(at, _)| self.drafts[*at].name.as_str())
+                        .collect();
+                    let finding = Finding::new(
+                        &UNKNOWN_NAME,
+                        need_place,
+                        format!("`{chosen}` does not provide `{capability}`, which `{consumer}` needs as `{name}`"),
+                    )
+                    .maybe_help(suggest(chosen, able))
+                    .component(consumer.clone());
+                    self.findings.push(finding);
+                }
+                return found.cloned();
+            }
+            None => {}
+        }
+        match others.as_slice() {
+            [one] => Some(one.clone()),
+            [] if optional => None,
+            [] => {
+                if let Some(added) = self.add_helper(at, capability, &need_place) {
+                    self.index_one(added, providers);
+                    return providers
+                        .get(capability)
+                        .into_iter()
+                        .flatten()
+                        .find(|(provider, _)| *provider == added)
+                        .cloned();
+                }
+                self.report_missing(at, name, capability, need_place);
+                None
+            }
+            several => {
+                let names: Vec<String> = several
+                    .iter()
+                    .map(|(provider, _)| format!("`{}`", self.drafts[*provider].name))
+                    .collect();
+                let first = &self.drafts[several[0].0].name;
+                let mut finding = Finding::new(
+                    &AMBIGUOUS_PROVIDER,
+                    need_place,
+                    format!(
+                        "`{consumer}` needs `{capability}`, which {} provide",
+                        names.join(" and ")
+                    ),
+                )
+                .help(format!("choose one: needs = {{ {name} = \"{first}\" }}"))
+                .component(consumer);
+                for (provider, _) in several {
+                    finding = finding.related(self.drafts[*provider].place.clone(), "provides it");
+                }
+                self.findings.push(finding);
+                None
+            }
+        }
+    }
+
+    fn report_missing(&mut self, at: usize, name: &str, capability: &str, place: Place) {
+        let consumer = self.drafts[at].name.clone();
+        let able = self.blueprints_for(capability);
+        // A provider that is there but cannot run here is the likelier cause.
+        let disabled = self.drafts.iter().find(|draft| {
+            draft.unsupported.is_some()
+                && draft
+                    .blueprint
+                    .model
+                    .provides
+                    .values()
+                    .any(|provide| provide.capability == capability)
+        });
+        let cause = match disabled {
+            Some(draft) => format!(
+                "`{}` provides it, but cannot run on {}: {}",
+                draft.name,
+                self.layered.target.value,
+                draft
+                    .unsupported
+                    .as_ref()
+                    .map(|why| why.reason.as_str())
+                    .unwrap_or_default()
+            ),
+            None => format!("`{}` needs it as `{name}`", self.drafts[at].blueprint.name),
+        };
+        let help = match able.as_slice() {
+            [] => "no blueprint provides it; a blueprint of your own can".to_owned(),
+            [one] => format!("add a component: [components.{one}]"),
+            several => format!("add one of these components: {}", several.join(", ")),
+        };
+        self.findings.push(
+            Finding::new(
+                &MISSING_PROVIDER,
+                place,
+                format!("nothing provides `{capability}`, which `{consumer}` needs"),
+            )
+            .cause(cause)
+            .help(help)
+            .component(consumer),
+        );
+    }
+
+    fn bind(
+        &mut self,
+        at: usize,
+        name: &str,
+        need: &Need,
+        providers: &mut BTreeMap<String, Vec<(usize, String)>>,
+    ) -> Option<Binding> {
+        let (provider, provide) = {
+            let draft = &self.drafts[at];
+            let names = Names::new(&draft.base);
+            let mut findings = Vec::new();
+            let place = || draft.blueprint.place(["needs", name, "when"]);
+            let wanted = draft.holds(need.when.as_ref(), &names, place, &mut findings);
+            self.findings.append(&mut findings);
+            if !wanted {
+                return None;
+            }
+            self.provider(at, name, &need.capability, need.optional, providers)?
+        };
+        let consumer = &self.drafts[at];
+        let place = consumer.blueprint.place(["needs", name, "params"]);
+        let params = match fill_value(
+            &Value::Table(need.params.clone()),
+            &Names::new(&consumer.base),
+        ) {
+            Ok(params) => params,
+            Err(error) => {
+                self.findings.push(Finding::new(
+                    &FAULTY_BLUEPRINT,
+                    place,
+                    format!("cannot fill in `{name}`: {error}"),
+                ));
+                return None;
+            }
+        };
+        let model = &self.drafts[provider].blueprint.model.provides[&provide];
+        for key in need.params.keys().filter(|key| !model.params.contains(key)) {
+            self.findings.push(
+                Finding::new(
+                    &FAULTY_BLUEPRINT,
+                    consumer.blueprint.place(["needs", name, "params", key]),
+                    format!(
+                        "`{}` takes no `{key}` for `{}`",
+                        self.drafts[provider].name, need.capability
+                    ),
+                )
+                .maybe_help(suggest(key, model.params.iter().map(String::as_str))),
+            );
+        }
+        let required = self.starts_with(at, provider);
+        if !required && !need.optional && need.start == NeedStart::Healthy {
+            let provider = &self.drafts[provider];
+            let profile = provider.profile.clone().unwrap_or_default();
+            self.findings.push(
+                Finding::new(
+                    &PROVIDER_IN_PROFILE,
+                    self.profile_place(&provider.name),
+                    format!(
+                        "`{}` needs `{}`, which starts only with the profile `{profile}`",
+                        consumer.name, provider.name
+                    ),
+                )
+                .related(consumer.place.clone(), "starts without it")
+                .component(provider.name.clone()),
+            );
+        }
+        let secret = model.secret.as_ref().map(|_| {
+            format!(
+                "{}-{}-{}",
+                self.drafts[provider].name,
+                consumer.name,
+                name.replace('_', "-")
+            )
+        });
+        Some(Binding {
+            consumer: at,
+            need: name.to_owned(),
+            provider,
+            provide,
+            params,
+            waits: need.start == NeedStart::Healthy,
+            required,
+            secret,
+        })
+    }
+
+    /// Says whether the provider runs whenever the consumer does.
+    pub(super) fn starts_with(&self, consumer: usize, provider: usize) -> bool {
+        let provider = &self.drafts[provider].profile;
+        provider.is_none() || *provider == self.drafts[consumer].profile
+    }
+
+    /// Returns the place that put a component into its profile.
+    fn profile_place(&self, name: &str) -> Place {
+        self.layered
+            .profiles
+            .iter()
+            .flat_map(|(_, members)| members)
+            .find(|member| member.value == name)
+            .map(|member| member.place.clone())
+            .or_else(|| {
+                Some(
+                    self.layered
+                        .components
+                        .get(name)?
+                        .profile
+                        .as_ref()?
+                        .place
+                        .clone(),
+                )
+            })
+            .unwrap_or_else(|| self.layered.place.clone())
+    }
+}
+
+/// Fills in every text of a value. Entries that come out as nothing are left out of tables.
+pub(super) fn fill_value(value: &Value, names: &Names<'_>) -> Result<Value, String> {
+    Ok(match value {
+        Value::Text(text) if text.contains("${") => Text::parse(text)
+            .and_then(|text| text.fill(names))
+            .map_err(|error| format!("`{text}`: {error}"))?,
+        Value::List(items) => Value::List(
+            items
+                .iter()
+                .map(|item| fill_value(item, names))
+                .collect::<Result<_, _>>()?,
+        ),
+        Value::Table(table) => {
+            let mut filled = BTreeMap::new();
+            for (key, item) in table {
+                let item = fill_value(item, names)?;
+                if item != Value::Null {
+                    filled.insert(key.clone(), item);
+                }
+            }
+            Value::Table(filled)
+        }
+        other => other.clone(),
+    })
+}

@@ -1,0 +1,374 @@
+//! Validation against JSON Schema, with findings that point into TOML.
+//!
+//! The schemas of topologies and blueprints are made from Rust types, those of a component's options from its
+//! blueprint. All faults of a file are found at once. A leaf beside `tree`.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Finding, Rule, Severity, nearest};
+use crate::tree::{Node, Tree};
+use crate::units::{Bytes, MilliCpu, Seconds};
+use crate::value::Value;
+
+/// A key that the schema does not know.
+pub static UNKNOWN_KEY: Rule = Rule {
+    code: "unknown-key",
+    severity: Severity::Error,
+    summary: "a key is not known where it stands",
+    why: "An unknown key is most often a misspelt one, or one in the wrong table. Ignoring it would silently build \
+          something else than what was asked for.",
+    fix: "Use the name that the help suggests, or look the table up in the reference page of the topology or the \
+          blueprint language. `lakewright blueprint show NAME` lists a component's options.",
+    allowable: false,
+};
+
+/// A value of the wrong type, or out of its range.
+pub static ILLEGAL_VALUE: Rule = Rule {
+    code: "illegal-value",
+    severity: Severity::Error,
+    summary: "a value is of the wrong type, out of range or not one of those allowed",
+    why: "Every value is checked where it stands, before anything is made from it.",
+    fix: "Write a value of the kind that the message names. Sizes, CPU shares and durations are texts with a unit: \
+          \"8GiB\", \"500m\", \"30d\".",
+    allowable: false,
+};
+
+/// A key that must be there is not.
+pub static MISSING_KEY: Rule = Rule {
+    code: "missing-key",
+    severity: Severity::Error,
+    summary: "a key that has no default is missing",
+    why: "Some things cannot be guessed: the platform's name, an environment's target, a host's memory.",
+    fix: "Add the key that the message names.",
+    allowable: false,
+};
+
+/// Formats of texts that the schemas use, with what each expects.
+const FORMATS: &[(&str, fn(&str) -> bool, &str)] = &[
+    (
+        "bytes",
+        |text| Bytes::parse(text).is_some(),
+        Bytes::EXPECTED,
+    ),
+    (
+        "cpu",
+        |text| MilliCpu::parse(text).is_some(),
+        MilliCpu::EXPECTED,
+    ),
+    (
+        "duration",
+        |text| Seconds::parse(text).is_some(),
+        Seconds::EXPECTED,
+    ),
+    (
+        "cron",
+        is_cron,
+        "a cron expression with five fields, such as \"0 2 * * *\"",
+    ),
+    (
+        "domain",
+        crate::names::is_domain,
+        "a domain name, such as \"data.example.com\"",
+    ),
+    (
+        "name",
+        crate::names::is_name,
+        "a name of at most 40 lower-case letters, digits and `-` that starts with a letter",
+    ),
+    ("folder", is_folder, "a relative folder without `..`"),
+    (
+        "cidr",
+        crate::names::is_cidr,
+        "a private IPv4 range, such as \"10.213.0.0/16\"",
+    ),
+];
+
+fn is_cron(text: &str) -> bool {
+    // Five fields only: with six, programs disagree on whether the first are seconds.
+    text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok()
+}
+
+fn is_folder(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('/')
+        && !text.contains('\\')
+        && !text.split('/').any(|part| part == "..")
+        && !text.contains(|next: char| next.is_control())
+}
+
+/// A schema, compiled.
+#[derive(Debug)]
+pub struct Schema {
+    document: Json,
+    validator: jsonschema::Validator,
+}
+
+impl Schema {
+    /// Makes the schema of a Rust type, without references, so that a fault leads straight to its table.
+    pub fn of<T: schemars::JsonSchema>() -> Self {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.inline_subschemas = true;
+        Self::compile(
+            settings
+                .into_generator()
+                .into_root_schema_for::<T>()
+                .to_value(),
+        )
+        .expect("the schema of a type compiles; a test holds every one")
+    }
+
+    /// Compiles a schema document.
+    ///
+    /// # Errors
+    /// What is wrong with the document itself.
+    pub fn compile(document: Json) -> Result<Self, String> {
+        let mut options = jsonschema::options().should_validate_formats(true);
+        for (name, test, _) in FORMATS {
+            let test = *test;
+            options = options.with_format(*name, move |text: &str| test(text));
+        }
+        let validator = options
+            .build(&document)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            document,
+            validator,
+        })
+    }
+
+    /// Finds every fault of a tree.
+    pub fn validate(&self, tree: &Tree) -> Vec<Finding> {
+        let instance = json(&tree.value());
+        let mut findings = Vec::new();
+        for error in self.validator.iter_errors(&instance) {
+            let place = resolve(tree, error.instance_path().as_str());
+            let schema = parent_schema(&self.document, error.schema_path().as_str());
+            explain(&error, place, schema, &mut findings);
+        }
+        findings
+    }
+}
+
+/// Converts a value to JSON.
+pub fn json(value: &Value) -> Json {
+    serde_json::to_value(value).unwrap_or(Json::Null)
+}
+
+/// Follows a JSON pointer into the tree, as far as it goes.
+fn resolve<'a>(tree: &'a Tree, pointer: &str) -> &'a Tree {
+    let mut at = tree;
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        let next = match &at.node {
+            Node::Table(table) => table.get(&step),
+            Node::List(list) => step.parse::<usize>().ok().and_then(|index| list.get(index)),
+            Node::Scalar(_) => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    at
+}
+
+/// Returns the schema that holds the keyword a pointer leads to.
+fn parent_schema<'a>(document: &'a Json, pointer: &str) -> Option<&'a Json> {
+    document.pointer(pointer.rsplit_once('/')?.0)
+}
+
+fn explain(
+    error: &jsonschema::ValidationError<'_>,
+    tree: &Tree,
+    schema: Option<&Json>,
+    findings: &mut Vec<Finding>,
+) {
+    let path = tree.path();
+    let name = if path.parent().is_none() {
+        "the file".to_owned()
+    } else {
+        format!("`{path}`")
+    };
+    let found = tree.value();
+    let description = schema
+        .and_then(|schema| schema["description"].as_str())
+        .map(|text| {
+            // The first sentence says what it is; the rest is for the reference page.
+            text.split_inclusive(". ")
+                .next()
+                .unwrap_or(text)
+                .trim()
+                .to_owned()
+        });
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known: Vec<&str> = schema
+                .and_then(|schema| schema["properties"].as_object())
+                .map(|table| table.keys().map(String::as_str).collect())
+                .unwrap_or_default();
+            for key in unexpected {
+                let place = tree
+                    .get(key)
+                    .map_or_else(|| tree.place.clone(), Tree::key_place);
+                let inside = if path.parent().is_none() {
+                    "at the top".to_owned()
+                } else {
+                    format!("in `{path}`")
+                };
+                let help = match nearest(key, known.iter().copied()) {
+                    Some(meant) => Some(format!("did you mean `{meant}`?")),
+                    None if known.is_empty() => None,
+                    None => Some(format!(
+                        "known here: {}",
+                        known
+                            .iter()
+                            .map(|key| format!("`{key}`"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    )),
+                };
+                findings.push(
+                    Finding::new(&UNKNOWN_KEY, place, format!("unknown key `{key}` {inside}"))
+                        .maybe_help(help),
+                );
+            }
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            let help = schema
+                .and_then(|schema| schema["properties"][key]["description"].as_str())
+                .map(|text| format!("`{key}`: {text}"));
+            findings.push(
+                Finding::new(
+                    &MISSING_KEY,
+                    tree.key_place(),
+                    format!("{name} has no `{key}`"),
+                )
+                .maybe_help(help),
+            );
+        }
+        kind => {
+            let message = match kind {
+                ValidationErrorKind::Type { kind } => {
+                    format!("{name} is {}, expected {}", found.kind(), types(kind))
+                }
+                ValidationErrorKind::Enum { options } => {
+                    let all: Vec<&str> = options
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Json::as_str)
+                        .collect();
+                    let message = format!(
+                        "{name} is {found}, expected one of {}",
+                        all.iter()
+                            .map(|one| format!("\"{one}\""))
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    );
+                    let help = found
+                        .as_text()
+                        .and_then(|text| nearest(text, all))
+                        .map(|meant| format!("did you mean \"{meant}\"?"));
+                    findings.push(
+                        Finding::new(&ILLEGAL_VALUE, tree.place.clone(), message).maybe_help(help),
+                    );
+                    return;
+                }
+                ValidationErrorKind::Format { format } => {
+                    let expected = FORMATS
+                        .iter()
+                        .find(|(name, ..)| name == format)
+                        .map_or(format.as_str(), |(.., expected)| expected);
+                    format!("{name} is {found}, expected {expected}")
+                }
+                ValidationErrorKind::PropertyNames { error } => {
+                    let expected = match error.kind() {
+                        ValidationErrorKind::Format { format } => FORMATS
+                            .iter()
+                            .find(|(name, ..)| name == format)
+                            .map_or(format.as_str(), |(.., expected)| expected)
+                            .to_owned(),
+                        _ => error.to_string(),
+                    };
+                    let key = error.instance().as_str().unwrap_or_default();
+                    let place = tree
+                        .get(key)
+                        .map_or_else(|| tree.place.clone(), Tree::key_place);
+                    let message =
+                        format!("`{key}` is not a legal name in {name}, expected {expected}");
+                    findings.push(Finding::new(&ILLEGAL_VALUE, place, message));
+                    return;
+                }
+                ValidationErrorKind::Minimum { limit } => {
+                    format!("{name} is {found}, the least is {limit}")
+                }
+                ValidationErrorKind::Maximum { limit } => {
+                    format!("{name} is {found}, the most is {limit}")
+                }
+                ValidationErrorKind::MinLength { .. } => format!("{name} is too short"),
+                ValidationErrorKind::MaxLength { limit } => {
+                    format!("{name} is longer than {limit} characters")
+                }
+                ValidationErrorKind::MinItems { limit } => {
+                    format!("{name} needs at least {limit} items")
+                }
+                ValidationErrorKind::MaxItems { limit } => {
+                    format!("{name} has more than {limit} items")
+                }
+                ValidationErrorKind::UniqueItems => format!("{name} names something twice"),
+                ValidationErrorKind::Pattern { pattern } => {
+                    format!("{name} is {found}, which does not match `{pattern}`")
+                }
+                ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
+                    let expected = schema
+                        .and_then(|schema| {
+                            schema["anyOf"]
+                                .as_array()
+                                .or_else(|| schema["oneOf"].as_array())
+                        })
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|one| {
+                            one["title"]
+                                .as_str()
+                                .or_else(|| one["description"].as_str())
+                                .or_else(|| one["format"].as_str())
+                                .or_else(|| one["type"].as_str())
+                        })
+                        .filter(|one| *one != "null")
+                        .collect::<Vec<_>>()
+                        .join(" or ");
+                    format!("{name} is {found}, expected {expected}")
+                }
+                other => format!("{name} is {found}: {} does not hold", other.keyword()),
+            };
+            let mut finding = Finding::new(&ILLEGAL_VALUE, tree.place.clone(), message);
+            finding.cause = description.map(|text| format!("{name}: {text}"));
+            findings.push(finding);
+        }
+    }
+}
+
+fn types(kind: &TypeKind) -> String {
+    let words = |name: &jsonschema::JsonType| match name {
+        jsonschema::JsonType::Array => "a list",
+        jsonschema::JsonType::Boolean => "true or false",
+        jsonschema::JsonType::Integer => "a whole number",
+        jsonschema::JsonType::Null => "nothing",
+        jsonschema::JsonType::Number => "a number",
+        jsonschema::JsonType::Object => "a table",
+        jsonschema::JsonType::String => "a text",
+    };
+    match kind {
+        TypeKind::Single(one) => words(one).to_owned(),
+        TypeKind::Multiple(many) => many
+            .iter()
+            .filter(|one| *one != jsonschema::JsonType::Null)
+            .map(|one| words(&one))
+            .collect::<Vec<_>>()
+            .join(" or "),
+    }
+}

@@ -1,0 +1,173 @@
+//! Words that all stages share: targets, sizes, layers, zones, protocols. A leaf.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Defines an enum whose variants are written as one lower-case word each.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+        #[schemars(inline)]
+        pub enum $name {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Returns the word that stands for it.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// Returns what a word stands for.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// What an environment compiles to.
+    Target {
+        /// Docker Compose on one machine.
+        Compose = "compose",
+        /// Docker Swarm on a few machines.
+        Swarm = "swarm",
+        /// Kubernetes with Istio.
+        Kubernetes = "kubernetes",
+    }
+}
+
+words! {
+    /// Resources of services; what each is worth, the blueprint says.
+    Size {
+        /// For one machine of 8 GiB that runs everything.
+        Small = "small",
+        /// For two or three machines of 16 GiB.
+        Medium = "medium",
+        /// For clusters.
+        Large = "large",
+    }
+}
+
+words! {
+    /// Whether an environment must survive losses.
+    Availability {
+        /// One of each is enough.
+        Single = "single",
+        /// The loss of one replica, host or zone must not stop it.
+        High = "high",
+    }
+}
+
+words! {
+    /// Language of what bundles show to people.
+    Locale {
+        /// English.
+        En = "en",
+        /// French.
+        Fr = "fr",
+    }
+}
+
+words! {
+    /// Where volumes lie.
+    StorageKind {
+        /// On each machine itself.
+        Local = "local",
+        /// On an NFS server.
+        Nfs = "nfs",
+    }
+}
+
+words! {
+    /// The layer of the platform that a system belongs to (P02).
+    Layer {
+        /// Brings data in.
+        Ingestion = "ingestion",
+        /// Keeps data.
+        Storage = "storage",
+        /// Turns raw data into models.
+        Transformation = "transformation",
+        /// Gives data one meaning and one query interface.
+        Semantic = "semantic",
+        /// Shows data to people.
+        Presentation = "presentation",
+        /// Lets the outside in.
+        Edge = "edge",
+        /// Watches over the rest.
+        Operations = "operations",
+    }
+}
+
+words! {
+    /// The network zone that a system stands in (X01).
+    Zone {
+        /// Reachable from outside.
+        Dmz = "dmz",
+        /// Behind the proxy.
+        Application = "application",
+        /// Behind the applications.
+        Data = "data",
+        /// For those who run the platform.
+        Operations = "operations",
+    }
+}
+
+words! {
+    /// What is spoken on a port.
+    Protocol {
+        /// HTTP/1.1, perhaps with WebSockets.
+        Http = "http",
+        /// HTTP/2 with gRPC (Arrow Flight).
+        Grpc = "grpc",
+        /// Anything else over TCP.
+        Tcp = "tcp",
+    }
+}
+
+words! {
+    /// How a port is published.
+    Publish {
+        /// Through the proxy, under a host name of its own.
+        Web = "web",
+        /// Through the proxy, on a port of its own.
+        Tcp = "tcp",
+        /// On the host itself: the proxy's own ports.
+        Host = "host",
+    }
+}
+
+words! {
+    /// The class of a volume's disk.
+    DiskClass {
+        /// Fast, for databases.
+        Ssd = "ssd",
+        /// Whatever is cheap.
+        Standard = "standard",
+    }
+}
+
+words! {
+    /// How a secret's value is made.
+    SecretKind {
+        /// Random letters and digits; `length` counts characters.
+        Alphanumeric = "alphanumeric",
+        /// Random bytes in base64; `length` counts bytes.
+        Base64 = "base64",
+        /// Random bytes in hexadecimal; `length` counts bytes.
+        Hex = "hex",
+        /// Comes from elsewhere; the user puts it there.
+        Given = "given",
+    }
+}

@@ -1,0 +1,639 @@
+//! Layering: one environment over the platform's defaults, read into types.
+//!
+//! In comes a validated topology and the name of an environment, out comes [`Layered`]: what the user said, each value
+//! with its place and what it replaced. What nobody said is `None` here; defaults are the next stage's.
+
+use std::collections::BTreeMap;
+
+use super::Topology;
+use crate::diagnostic::{Finding, Rule, Severity, suggest};
+use crate::source::{FileId, Place};
+use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::tree::{Node, Tree};
+use crate::units::{Bytes, MilliCpu};
+use crate::value::Value;
+
+/// An environment changes something that does not exist.
+pub static DANGLING_OVERRIDE: Rule = Rule {
+    code: "dangling-override",
+    severity: Severity::Error,
+    summary: "an override names something that the platform does not have",
+    why: "An environment is laid over the platform's components. One that names a component that is not there changes \
+          nothing, most often because it was renamed or misspelt; the environment would silently run with defaults.",
+    fix: "Use the component's name, or remove the override. A component that exists in one environment only says which \
+          `blueprint` it is.",
+    allowable: false,
+};
+
+/// Something is named that does not exist.
+pub static UNKNOWN_NAME: Rule = Rule {
+    code: "unknown-name",
+    severity: Severity::Error,
+    summary: "a name does not exist",
+    why: "Environments, components, blueprints, services, volumes and profiles are referred to by name.",
+    fix: "Use one of the names that the help lists.",
+    allowable: false,
+};
+
+/// A value, its place, and what it replaced.
+#[derive(Clone, Debug)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+    /// What layers below said, nearest first.
+    pub replaced: Vec<(Place, Value)>,
+}
+
+impl<T> Sourced<T> {
+    fn from_tree(tree: &Tree, value: T) -> Self {
+        Self {
+            value,
+            place: tree.place.clone(),
+            replaced: tree.replaced.clone(),
+        }
+    }
+}
+
+/// An environment as the user described it.
+#[derive(Debug)]
+pub struct Layered {
+    /// The topology's file.
+    pub file: FileId,
+    /// Name of the environment.
+    pub name: String,
+    /// Where the environment stands.
+    pub place: Place,
+    /// Name of the platform.
+    pub platform: Sourced<String>,
+    /// Domain of web interfaces.
+    pub domain: Option<Sourced<String>>,
+    /// Whether `domain` was given for this environment rather than for the platform.
+    pub domain_is_own: bool,
+    /// Language of texts for people.
+    pub locale: Option<Sourced<Locale>>,
+    /// Licences that are refused.
+    pub refused_licences: Vec<Sourced<String>>,
+    /// Licences that are accepted, if only some are.
+    pub accepted_licences: Option<Vec<Sourced<String>>>,
+    /// What it compiles to.
+    pub target: Sourced<Target>,
+    /// Resources of services.
+    pub size: Option<Sourced<Size>>,
+    /// Whether it must survive losses.
+    pub availability: Option<Sourced<Availability>>,
+    /// Address that published ports are bound to.
+    pub bind: Option<Sourced<String>>,
+    /// Range of private addresses.
+    pub network: Option<Sourced<String>>,
+    /// Machines.
+    pub hosts: Vec<LayeredHost>,
+    /// Zones.
+    pub zones: Vec<Sourced<String>>,
+    /// Where volumes lie.
+    pub storage: Option<LayeredStorage>,
+    /// Sets of components that start only when asked for, sorted by name.
+    pub profiles: Vec<(String, Vec<Sourced<String>>)>,
+    /// Files and folders in the bundle that belong to the user.
+    pub keep: Vec<String>,
+    /// Findings that are accepted.
+    pub allow: Vec<Allow>,
+    /// Components, sorted by name; those that are not enabled are left out.
+    pub components: BTreeMap<String, LayeredComponent>,
+}
+
+/// A finding that is accepted.
+#[derive(Clone, Debug)]
+pub struct Allow {
+    /// Its code.
+    pub code: String,
+    /// Why.
+    pub reason: String,
+    /// Where it is said.
+    pub place: Place,
+    /// The component it is accepted for; any, if none.
+    pub component: Option<String>,
+}
+
+/// A machine, or a pool of equal ones.
+#[derive(Clone, Debug)]
+pub struct LayeredHost {
+    /// Its name.
+    pub name: Sourced<String>,
+    /// Memory of one machine.
+    pub memory: Sourced<Bytes>,
+    /// Processors of one machine.
+    pub cpus: Sourced<MilliCpu>,
+    /// How many there are.
+    pub count: u64,
+    /// The zone it stands in.
+    pub zone: Option<Sourced<String>>,
+    /// Memory left to the machine itself.
+    pub reserve_memory: Option<Sourced<Bytes>>,
+    /// Processors left to the machine itself.
+    pub reserve_cpus: Option<Sourced<MilliCpu>>,
+}
+
+/// Where volumes lie.
+#[derive(Clone, Debug)]
+pub struct LayeredStorage {
+    /// On machines or on a server.
+    pub kind: Sourced<StorageKind>,
+    /// NFS server.
+    pub server: Option<String>,
+    /// Exported folder.
+    pub path: Option<String>,
+}
+
+/// A component as the user described it.
+#[derive(Debug)]
+pub struct LayeredComponent {
+    /// Its name.
+    pub name: String,
+    /// Where its name stands.
+    pub place: Place,
+    /// The blueprint it puts to use.
+    pub blueprint: Sourced<String>,
+    /// Version of the system.
+    pub version: Option<Sourced<String>>,
+    /// Edition of the system.
+    pub edition: Option<Sourced<String>>,
+    /// Resources of its services.
+    pub size: Option<Sourced<Size>>,
+    /// Profile it starts with.
+    pub profile: Option<Sourced<String>>,
+    /// Chosen providers by need; `None` to go without.
+    pub needs: BTreeMap<String, Sourced<Option<String>>>,
+    /// Images in place of the blueprint's.
+    pub images: BTreeMap<String, Sourced<String>>,
+    /// Settings of services.
+    pub services: BTreeMap<String, LayeredService>,
+    /// Sizes of volumes.
+    pub volumes: BTreeMap<String, (Place, Option<Sourced<Bytes>>)>,
+    /// Everything else: options of the blueprint.
+    pub options: Tree,
+}
+
+/// Settings of one service.
+#[derive(Debug)]
+pub struct LayeredService {
+    /// Where its name stands.
+    pub place: Place,
+    /// How many run: least and most.
+    pub replicas: Option<Sourced<(u64, u64)>>,
+    /// Memory.
+    pub memory: Option<Sourced<Bytes>>,
+    /// Guaranteed processors.
+    pub cpu: Option<Sourced<MilliCpu>>,
+    /// Most processors.
+    pub cpu_limit: Option<Sourced<MilliCpu>>,
+    /// More environment variables.
+    pub env: BTreeMap<String, Sourced<String>>,
+}
+
+/// Keys of a component that are not options.
+pub const COMPONENT_KEYS: &[&str] = &[
+    "allow",
+    "blueprint",
+    "edition",
+    "enabled",
+    "images",
+    "needs",
+    "profile",
+    "services",
+    "size",
+    "unset",
+    "version",
+    "volumes",
+];
+
+fn text(tree: Option<&Tree>) -> Option<Sourced<String>> {
+    tree.and_then(|tree| Some(Sourced::from_tree(tree, tree.text()?.to_owned())))
+}
+
+fn word<T>(tree: Option<&Tree>, from_word: fn(&str) -> Option<T>) -> Option<Sourced<T>> {
+    tree.and_then(|tree| Some(Sourced::from_tree(tree, from_word(tree.text()?)?)))
+}
+
+fn bytes(tree: Option<&Tree>) -> Option<Sourced<Bytes>> {
+    word(tree, Bytes::parse)
+}
+
+fn cpu(tree: Option<&Tree>) -> Option<Sourced<MilliCpu>> {
+    tree.and_then(|tree| Some(Sourced::from_tree(tree, cpu_value(&tree.value())?)))
+}
+
+/// Reads a share of processors: `"500m"`, `2`, `0.5`.
+pub fn cpu_value(value: &Value) -> Option<MilliCpu> {
+    match value {
+        Value::Text(text) => MilliCpu::parse(text),
+        Value::Int(number) => MilliCpu::parse(&number.to_string()),
+        Value::Float(number) => MilliCpu::parse(&number.to_string()),
+        _ => None,
+    }
+}
+
+/// Reads a number of replicas: `3`, or `{ min = 3, max = 10 }`.
+pub fn replicas_value(value: &Value) -> Option<(u64, u64)> {
+    let number = |value: &Value| value.as_int().and_then(|number| u64::try_from(number).ok());
+    match value {
+        Value::Table(_) => {
+            let (min, max) = (number(value.get("min")?)?, number(value.get("max")?)?);
+            (min <= max).then_some((min, max))
+        }
+        other => number(other).map(|fixed| (fixed, fixed)),
+    }
+}
+
+fn allows(tree: Option<&Tree>, component: Option<&str>, allow: &mut Vec<Allow>) {
+    for (code, reason) in tree
+        .and_then(|tree| tree.get("allow"))
+        .into_iter()
+        .flat_map(Tree::entries)
+    {
+        allow.push(Allow {
+            code: code.to_owned(),
+            reason: reason.text().unwrap_or_default().to_owned(),
+            place: reason.key_place(),
+            component: component.map(str::to_owned),
+        });
+    }
+}
+
+/// Lays an environment over the platform's defaults.
+///
+/// # Errors
+/// An environment that does not exist, overrides of nothing, values that do not fit together.
+pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
+    let root = &topology.tree;
+    let mut findings = Vec::new();
+    let Some(environment) = root.at(&["environments", name]) else {
+        let place = root
+            .get("environments")
+            .map_or_else(|| root.place.clone(), Tree::key_place);
+        return Err(vec![
+            Finding::new(
+                &UNKNOWN_NAME,
+                place,
+                format!("there is no environment `{name}`"),
+            )
+            .maybe_help(suggest(name, topology.environments())),
+        ]);
+    };
+    let Some(target) = word(environment.get("target"), Target::from_word) else {
+        return Err(findings);
+    };
+    let platform = root.get("platform");
+    let of_platform = |key: &str| platform.and_then(|platform| platform.get(key));
+
+    let mut allow = Vec::new();
+    allows(Some(root), None, &mut allow);
+    allows(Some(environment), None, &mut allow);
+
+    let mut components = merge_components(root, environment, &mut findings);
+    let mut read = BTreeMap::new();
+    for (component, tree) in &mut components {
+        allows(Some(tree), Some(component), &mut allow);
+        if tree.get("enabled").map(Tree::value) != Some(Value::Bool(false)) {
+            read.insert(
+                component.clone(),
+                read_component(component, tree, &mut findings),
+            );
+        }
+    }
+
+    let zones: Vec<Sourced<String>> = texts(environment.get("zones"));
+    let hosts = read_hosts(environment, &zones, &mut findings);
+    let profiles = read_profiles(environment, &components, &mut findings);
+    let storage = environment.get("storage").and_then(|tree| {
+        let storage = LayeredStorage {
+            kind: word(tree.get("kind"), StorageKind::from_word)?,
+            server: text(tree.get("server")).map(|text| text.value),
+            path: text(tree.get("path")).map(|text| text.value),
+        };
+        if storage.kind.value == StorageKind::Nfs && (storage.server.is_none() || storage.path.is_none()) {
+            findings.push(
+                Finding::new(&crate::schema::MISSING_KEY, tree.key_place(), "storage on NFS has no `server` or no `path`")
+                    .help("name the server and the exported folder: storage = { kind = \"nfs\", server = \"10.0.0.5\", path = \"/export/lake\" }"),
+            );
+        }
+        Some(storage)
+    });
+    if let Some(bind) = environment.get("bind")
+        && bind
+            .text()
+            .is_none_or(|text| text.parse::<std::net::IpAddr>().is_err())
+    {
+        findings.push(
+            Finding::new(
+                &crate::schema::ILLEGAL_VALUE,
+                bind.place.clone(),
+                format!("`{}` is not an IP address", bind.path()),
+            )
+            .help("use \"127.0.0.1\" for this machine only, or \"0.0.0.0\" for all its addresses"),
+        );
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let own_domain = environment.get("domain");
+    Ok(Layered {
+        file: topology.file,
+        name: name.to_owned(),
+        place: environment.key_place(),
+        platform: text(of_platform("name")).unwrap_or_else(|| Sourced {
+            value: String::new(),
+            place: root.place.clone(),
+            replaced: Vec::new(),
+        }),
+        domain: text(own_domain.or_else(|| of_platform("domain"))),
+        domain_is_own: own_domain.is_some(),
+        locale: word(of_platform("locale"), Locale::from_word),
+        refused_licences: texts(platform.and_then(|platform| platform.at(&["licences", "refuse"]))),
+        accepted_licences: platform
+            .and_then(|platform| platform.at(&["licences", "accept"]))
+            .map(|tree| texts(Some(tree))),
+        target,
+        size: word(environment.get("size"), Size::from_word),
+        availability: word(environment.get("availability"), Availability::from_word),
+        bind: text(environment.get("bind")),
+        network: text(environment.get("network")),
+        hosts,
+        zones,
+        storage,
+        profiles,
+        keep: texts(environment.get("keep"))
+            .into_iter()
+            .map(|text| text.value)
+            .collect(),
+        allow,
+        components: read,
+    })
+}
+
+fn texts(tree: Option<&Tree>) -> Vec<Sourced<String>> {
+    tree.map(Tree::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| text(Some(item)))
+        .collect()
+}
+
+fn merge_components(
+    root: &Tree,
+    environment: &Tree,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<String, Tree> {
+    let mut components: BTreeMap<String, Tree> = root
+        .get("components")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .map(|(name, tree)| (name.to_owned(), tree.clone()))
+        .collect();
+    for (name, upper) in environment
+        .get("components")
+        .into_iter()
+        .flat_map(Tree::entries)
+    {
+        let dangling = match components.get_mut(name) {
+            Some(lower) => {
+                let own = lower.place.clone();
+                let dangling = lower.overlay(upper);
+                lower.place = own;
+                dangling
+            }
+            None if upper.get("blueprint").is_some() => {
+                components.insert(name.to_owned(), upper.clone());
+                Vec::new()
+            }
+            None => {
+                findings.push(
+                    Finding::new(&DANGLING_OVERRIDE, upper.key_place(), format!("the platform has no component `{name}`"))
+                        .maybe_help(suggest(name, components.keys().map(String::as_str)))
+                        .cause("this table changes a component in one environment; a new one would say its `blueprint`"),
+                );
+                Vec::new()
+            }
+        };
+        for (place, key) in dangling {
+            findings.push(Finding::new(
+                &DANGLING_OVERRIDE,
+                place,
+                format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
+            ));
+        }
+    }
+    components
+}
+
+fn read_hosts(
+    environment: &Tree,
+    zones: &[Sourced<String>],
+    findings: &mut Vec<Finding>,
+) -> Vec<LayeredHost> {
+    let mut hosts: Vec<LayeredHost> = Vec::new();
+    let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+    for tree in environment
+        .get("hosts")
+        .map(Tree::items)
+        .unwrap_or_default()
+    {
+        let (Some(name), Some(memory), Some(cpus)) = (
+            text(tree.get("name")),
+            bytes(tree.get("memory")),
+            cpu(tree.get("cpus")),
+        ) else {
+            continue;
+        };
+        if let Some(first) = seen.insert(name.value.clone(), name.place.clone()) {
+            findings.push(
+                Finding::new(
+                    &DUPLICATE_NAME,
+                    name.place.clone(),
+                    format!("two hosts are called `{}`", name.value),
+                )
+                .related(first, "the other one"),
+            );
+        }
+        let zone = text(tree.get("zone"));
+        if let Some(zone) = &zone
+            && !zones.iter().any(|known| known.value == zone.value)
+        {
+            findings.push(
+                Finding::new(
+                    &UNKNOWN_NAME,
+                    zone.place.clone(),
+                    format!("there is no zone `{}`", zone.value),
+                )
+                .maybe_help(suggest(
+                    &zone.value,
+                    zones
+                        .iter()
+                        .map(|zone| zone.value.as_str())
+                        .collect::<Vec<_>>(),
+                ))
+                .cause("the environment's `zones` lists all of them"),
+            );
+        }
+        hosts.push(LayeredHost {
+            name,
+            memory,
+            cpus,
+            count: tree
+                .get("count")
+                .and_then(|count| count.value().as_int())
+                .and_then(|count| u64::try_from(count).ok())
+                .unwrap_or(1),
+            zone,
+            reserve_memory: bytes(tree.at(&["reserve", "memory"])),
+            reserve_cpus: cpu(tree.at(&["reserve", "cpus"])),
+        });
+    }
+    hosts
+}
+
+/// A name stands twice where it must be one thing.
+pub static DUPLICATE_NAME: Rule = Rule {
+    code: "duplicate-name",
+    severity: Severity::Error,
+    summary: "two things have the same name",
+    why: "Hosts, host names, container names, volumes and secrets are told apart by their names alone.",
+    fix: "Rename one of them.",
+    allowable: false,
+};
+
+fn read_profiles(
+    environment: &Tree,
+    components: &BTreeMap<String, Tree>,
+    findings: &mut Vec<Finding>,
+) -> Vec<(String, Vec<Sourced<String>>)> {
+    let mut profiles = Vec::new();
+    let mut owner: BTreeMap<String, Place> = BTreeMap::new();
+    for (name, tree) in environment
+        .get("profiles")
+        .into_iter()
+        .flat_map(Tree::entries)
+    {
+        let members = texts(Some(tree));
+        for member in &members {
+            if !components.contains_key(&member.value) {
+                findings.push(
+                    Finding::new(
+                        &UNKNOWN_NAME,
+                        member.place.clone(),
+                        format!("there is no component `{}`", member.value),
+                    )
+                    .maybe_help(suggest(
+                        &member.value,
+                        components.keys().map(String::as_str),
+                    )),
+                );
+            }
+            if let Some(first) = owner.insert(member.value.clone(), member.place.clone()) {
+                findings.push(
+                    Finding::new(
+                        &DUPLICATE_NAME,
+                        member.place.clone(),
+                        format!("`{}` is in two profiles", member.value),
+                    )
+                    .related(first, "already here"),
+                );
+            }
+        }
+        profiles.push((name.to_owned(), members));
+    }
+    profiles
+}
+
+fn read_component(name: &str, tree: &mut Tree, findings: &mut Vec<Finding>) -> LayeredComponent {
+    let place = tree.key_place();
+    let blueprint = text(tree.get("blueprint")).unwrap_or_else(|| Sourced {
+        value: name.to_owned(),
+        place: place.clone(),
+        replaced: Vec::new(),
+    });
+    let needs = tree
+        .get("needs")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .map(|(need, choice)| {
+            (
+                need.to_owned(),
+                Sourced::from_tree(choice, choice.text().map(str::to_owned)),
+            )
+        })
+        .collect();
+    let images = tree
+        .get("images")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .filter_map(|(image, reference)| Some((image.to_owned(), text(Some(reference))?)))
+        .collect();
+    let services = tree
+        .get("services")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .map(|(service, settings)| (service.to_owned(), read_service(settings, findings)))
+        .collect();
+    let volumes = tree
+        .get("volumes")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .map(|(volume, settings)| {
+            (
+                volume.to_owned(),
+                (settings.key_place(), bytes(settings.get("size"))),
+            )
+        })
+        .collect();
+    let component = LayeredComponent {
+        name: name.to_owned(),
+        place: place.clone(),
+        blueprint,
+        version: text(tree.get("version")),
+        edition: text(tree.get("edition")),
+        size: word(tree.get("size"), Size::from_word),
+        profile: text(tree.get("profile")),
+        needs,
+        images,
+        services,
+        volumes,
+        options: Tree::empty(tree.place.clone()),
+    };
+    let mut options = std::mem::replace(tree, Tree::empty(place));
+    if let Node::Table(table) = &mut options.node {
+        table.retain(|key, _| !COMPONENT_KEYS.contains(&key.as_str()));
+    }
+    LayeredComponent {
+        options,
+        ..component
+    }
+}
+
+fn read_service(tree: &Tree, findings: &mut Vec<Finding>) -> LayeredService {
+    let replicas = tree.get("replicas").and_then(|tree| {
+        let value = replicas_value(&tree.value());
+        if value.is_none() {
+            findings.push(Finding::new(
+                &crate::schema::ILLEGAL_VALUE,
+                tree.place.clone(),
+                format!("`{}` has more at least than at most", tree.path()),
+            ));
+        }
+        Some(Sourced::from_tree(tree, value?))
+    });
+    LayeredService {
+        place: tree.key_place(),
+        replicas,
+        memory: bytes(tree.get("memory")),
+        cpu: cpu(tree.get("cpu")),
+        cpu_limit: cpu(tree.get("cpu_limit")),
+        env: tree
+            .get("env")
+            .into_iter()
+            .flat_map(Tree::entries)
+            .filter_map(|(name, value)| Some((name.to_owned(), text(Some(value))?)))
+            .collect(),
+    }
+}

@@ -1,0 +1,257 @@
+//! The topology as written: the shape of the file, for its JSON Schema and its reference page.
+//!
+//! Nothing is read into these types; a file is validated against the schema made from them and read as a
+//! [`Tree`](crate::tree::Tree), which keeps places. Descriptions here are what editors show and what findings quote.
+
+// Fields are read by the schema generator only.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::value::Value;
+
+/// The topology of a data platform: what it consists of, and the environments it runs in.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Lakewright topology")]
+pub struct Topology {
+    /// The platform as a whole.
+    platform: Platform,
+    /// The systems of the platform, each under a name of its own. The name is also that of the blueprint, unless
+    /// `blueprint` says otherwise.
+    #[serde(default)]
+    components: BTreeMap<String, Component>,
+    /// Where the platform runs: dev, staging, prod, or any name.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = { "format": "name" }))]
+    environments: BTreeMap<String, Environment>,
+    /// Findings that are accepted everywhere, each by its code, with the reason.
+    allow: Option<BTreeMap<String, Reason>>,
+}
+
+/// Why a finding is accepted.
+#[derive(JsonSchema)]
+#[schemars(transparent, inline)]
+pub struct Reason(#[schemars(length(min = 3))] String);
+
+/// The platform as a whole.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// Short name; begins the names of containers, networks and volumes.
+    #[schemars(extend("format" = "name"))]
+    name: String,
+    /// Domain under which people reach the web interfaces: `superset.<domain>`. Environments may have their own.
+    #[schemars(extend("format" = "domain"))]
+    domain: Option<String>,
+    /// Language of what bundles show to people.
+    locale: Option<Locale>,
+    /// Folder with blueprints that are added to the built-in ones or replace them, relative to this file.
+    #[schemars(extend("format" = "folder"))]
+    blueprints: Option<String>,
+    /// Which licences the platform may use.
+    licences: Option<Licences>,
+}
+
+/// Which licences the platform may use. SPDX identifiers; `LicenseRef-…` for what SPDX has no name for.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Licences {
+    /// Licences that are refused. Where a system may be used under one of several, one that is not refused is enough.
+    refuse: Option<Vec<String>>,
+    /// Only these licences are accepted.
+    accept: Option<Vec<String>>,
+}
+
+/// A system of the platform: a blueprint put to use. Options of the blueprint stand beside these keys.
+#[derive(JsonSchema)]
+pub struct Component {
+    /// The blueprint, where the component's name is not its name.
+    blueprint: Option<String>,
+    /// Version of the system; the blueprint knows a tested one.
+    version: Option<String>,
+    /// Edition of the system, where its maker has several.
+    edition: Option<String>,
+    /// Resources of its services: small, medium or large. The environment's size unless given.
+    size: Option<Size>,
+    /// Leave the component out where this is false.
+    enabled: Option<bool>,
+    /// Profile that must be asked for when starting, where not everything starts at once (Compose).
+    #[schemars(extend("format" = "name"))]
+    profile: Option<String>,
+    /// Which component provides what this one needs: `{ metadata = "postgresql" }`, or false to go without what is
+    /// optional. Needed only where several provide the same.
+    needs: Option<BTreeMap<String, Provider>>,
+    /// Other images than the blueprint's, by the blueprint's name for them: `{ app = "registry.example.com/x:1.2" }`.
+    images: Option<BTreeMap<String, String>>,
+    /// Settings of single services.
+    services: Option<BTreeMap<String, Service>>,
+    /// Settings of single volumes.
+    volumes: Option<BTreeMap<String, Volume>>,
+    /// Findings about this component that are accepted, each by its code, with the reason.
+    allow: Option<BTreeMap<String, Reason>>,
+    /// Keys of the platform's defaults that this environment takes out again: `["row_limit", "services.web.memory"]`.
+    unset: Option<Vec<String>>,
+}
+
+/// The component that provides what another needs.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum Provider {
+    /// the name of a component
+    #[schemars(title = "the name of a component")]
+    Component(String),
+    /// false
+    #[schemars(title = "false")]
+    None(#[schemars(extend("const" = false))] bool),
+}
+
+/// Settings of one service.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// How many run at the same time; `{ min, max }` where load decides.
+    #[schemars(with = "Option<Replicas>")]
+    replicas: Option<Value>,
+    /// Memory limit, and what it counts in its host's budget: "2GiB".
+    #[schemars(extend("format" = "bytes"))]
+    memory: Option<String>,
+    /// Guaranteed share of processors, and what it counts in its host's budget: "500m", "2", 0.5.
+    #[schemars(with = "Option<Cpu>")]
+    cpu: Option<Value>,
+    /// Processors it may use at most.
+    #[schemars(with = "Option<Cpu>")]
+    cpu_limit: Option<Value>,
+    /// More environment variables. Never secrets: those are declared in blueprints and made by `secrets init`.
+    env: Option<BTreeMap<String, String>>,
+}
+
+/// A number of replicas.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum Replicas {
+    /// a whole number
+    #[schemars(title = "a whole number")]
+    Fixed(#[schemars(range(min = 0, max = 1000))] i64),
+    /// a table { min, max }
+    #[schemars(title = "a table { min, max }")]
+    Range(Range),
+}
+
+/// The least and the most replicas.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// The least.
+    #[schemars(range(min = 1, max = 1000))]
+    min: i64,
+    /// The most.
+    #[schemars(range(min = 1, max = 1000))]
+    max: i64,
+}
+
+/// A share of processors.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum Cpu {
+    /// a text such as "500m"
+    #[schemars(title = "a text such as \"500m\"")]
+    Text(#[schemars(extend("format" = "cpu"))] String),
+    /// a number such as 2 or 0.5
+    #[schemars(title = "a number such as 2 or 0.5")]
+    Number(#[schemars(range(min = 0, max = 100_000))] f64),
+}
+
+/// Settings of one volume.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Room for data: "50GiB".
+    #[schemars(extend("format" = "bytes"))]
+    size: Option<String>,
+}
+
+/// An environment: where and how large the platform runs.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// What it compiles to.
+    target: Target,
+    /// Resources of its services: small for compose, medium for swarm, large for kubernetes unless given.
+    size: Option<Size>,
+    /// Whether it must survive the loss of one replica, host or zone: what runs once only is then a finding.
+    availability: Option<Availability>,
+    /// Domain of this environment, if it has its own. On compose: localhost unless given.
+    #[schemars(extend("format" = "domain"))]
+    domain: Option<String>,
+    /// Address that published ports are bound to: 127.0.0.1 on compose unless given, all addresses elsewhere.
+    bind: Option<String>,
+    /// Range of private addresses for this environment's networks.
+    #[schemars(extend("format" = "cidr"))]
+    network: Option<String>,
+    /// Machines or node pools. Their memory and processors are the budget that the services must fit into.
+    hosts: Option<Vec<Host>>,
+    /// Zones that hosts and replicas are spread over.
+    #[schemars(extend("uniqueItems" = true))]
+    zones: Option<Vec<String>>,
+    /// Where volumes lie.
+    storage: Option<Storage>,
+    /// Sets of components that start only when asked for: `{ search = ["elasticsearch"] }`.
+    #[schemars(extend("propertyNames" = { "format": "name" }))]
+    profiles: Option<BTreeMap<String, Vec<String>>>,
+    /// Components as they differ in this environment, laid over the platform's.
+    components: Option<BTreeMap<String, Component>>,
+    /// Files and folders in the bundle's folder that are yours: neither `verify` nor `build --check` reports them.
+    #[schemars(extend("items" = { "type": "string", "format": "folder" }))]
+    keep: Option<Vec<String>>,
+    /// Findings that are accepted in this environment, each by its code, with the reason.
+    allow: Option<BTreeMap<String, Reason>>,
+}
+
+/// A machine, or a pool of equal ones.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Its name.
+    #[schemars(extend("format" = "name"))]
+    name: String,
+    /// Memory of one machine.
+    #[schemars(extend("format" = "bytes"))]
+    memory: String,
+    /// Processors of one machine.
+    #[schemars(with = "Cpu")]
+    cpus: Value,
+    /// How many there are of it.
+    #[schemars(range(min = 1, max = 1000))]
+    count: Option<i64>,
+    /// The zone it stands in.
+    zone: Option<String>,
+    /// What is left to the machine itself; an eighth unless given.
+    reserve: Option<Reserve>,
+}
+
+/// What is left to the machine itself.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    /// Memory.
+    #[schemars(extend("format" = "bytes"))]
+    memory: Option<String>,
+    /// Processors.
+    #[schemars(with = "Option<Cpu>")]
+    cpus: Option<Value>,
+}
+
+/// Where volumes lie.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// On each machine itself, or shared over the network.
+    kind: StorageKind,
+    /// NFS: the server.
+    server: Option<String>,
+    /// NFS: the exported folder.
+    path: Option<String>,
+}

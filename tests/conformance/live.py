@@ -1,0 +1,409 @@
+"""Starts a Compose bundle on an engine of the tests' own and looks at what runs."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from functools import cached_property
+from pathlib import Path
+
+from checks import files, is_dockerfile
+from engine import Engine
+from images import Image, Images, starts
+from report import Failure, Report, expect
+from toolbox import Toolbox, run
+
+PLACEHOLDER = "placeholder"
+START_TIMEOUT = 300
+
+# The tests of one bundle: those that need it running, and all.
+RUNNING = ("start", "healthy", "postgres-settings", "published-ports", "secrets", "start-again", "keeps-data", "stop")
+PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", *RUNNING)
+
+
+class Stack:
+    """One bundle as a Compose project."""
+
+    def __init__(self, bundle: Path, folder: Path, tools: Toolbox, engine: Engine, images: Images):
+        self.folder = folder
+        self.tools = tools
+        self.engine = engine
+        self.images = images
+        shutil.copytree(bundle, folder, dirs_exist_ok=True)
+        self.started = False
+        # Images of the bundle's own Dockerfiles by service.
+        self.built: dict[str, Path] = {}
+
+    # --- reading the bundle ---
+
+    def compose(self, *words: str, check: bool = True, **options):
+        given = ["-f", "compose.yaml"]
+        if (self.folder / "override.stand-in.yaml").exists():
+            given += ["-f", "override.stand-in.yaml"]
+        compose = self.tools.path("docker-compose")
+        return run([compose, *given, *words], cwd=self.folder, check=check, env=self.engine.environment, **options)
+
+    @cached_property
+    def project(self) -> dict:
+        return json.loads(self.compose("config", "--format", "json").stdout)
+
+    @property
+    def services(self) -> dict[str, dict]:
+        """Those that start without a profile."""
+        return self.project["services"]
+
+    def image(self, service: str) -> Image:
+        return Image(self.services[service].get("image", ""))
+
+    def stand_in(self, service: str) -> str:
+        """The folder under images/ that a service's program comes from."""
+        if self.built.get(service):
+            return Image(starts(self.dockerfile(service), {})[0]).stand_in or PLACEHOLDER
+        return self.image(service).stand_in or PLACEHOLDER
+
+    def dockerfile(self, service: str) -> Path:
+        section = self.services[service]["build"]
+        return Path(section["context"]) / section.get("dockerfile", "Dockerfile")
+
+    def of_kind(self, stand_in: str) -> list[str]:
+        """Lasting services that run the program of a stand-in."""
+        return [name for name in self.services if self.stand_in(name) == stand_in and not self.is_job(name)]
+
+    def is_job(self, service: str) -> bool:
+        """Whether it runs once and ends."""
+        for other in self.services.values():
+            wanted = (other.get("depends_on") or {}).get(service) or {}
+            if wanted.get("condition") == "service_completed_successfully":
+                return True
+        return self.services[service].get("restart") in ("no", "on-failure")
+
+    def ports_of(self, service: str) -> list[int]:
+        """Every port under which the bundle's files speak of a service."""
+        settings = self.services[service]
+        found = {int(port["target"]) for port in settings.get("ports") or []}
+        found |= {int(str(port).split("/")[0]) for port in settings.get("expose") or []}
+        pattern = re.compile(rf"(?<![\w.-]){re.escape(service)}:(\d{{2,5}})\b")
+        for path in files(self.folder):
+            found |= {int(port) for port in pattern.findall(path.read_text(encoding="utf-8", errors="ignore"))}
+        test = " ".join((settings.get("healthcheck") or {}).get("test") or [])
+        found |= {int(port) for port in re.findall(r"(?:localhost|127\.0\.0\.1)[:/](\d{2,5})\b", test)}
+        return sorted(port for port in found if 0 < port < 65536) or [80]
+
+    # --- making it startable ---
+
+    def make_secrets(self) -> None:
+        """Random contents for secret files that the bundle leaves to the user."""
+        for secret in (self.project.get("secrets") or {}).values():
+            path = Path(secret["file"]) if "file" in secret else None
+            if path is not None and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(secrets.token_hex(16), encoding="utf-8")
+                # Bind-mounted as it is: the users inside containers must be able to read it.
+                path.chmod(0o644)
+
+    def build_images(self) -> None:
+        """Every Dockerfile of the bundle whose base can be had."""
+        for name, service in self.services.items():
+            if "build" in service:
+                section = service["build"]
+                dockerfile = self.dockerfile(name).relative_to(section["context"])
+                archive = self.images.derived(Path(section["context"]), str(dockerfile), section.get("args") or {})
+                if archive is not None:
+                    self.built[name] = archive
+
+    def load_images(self) -> None:
+        """Stand-ins under the names the bundle uses; where that cannot be, an override that names the stand-in."""
+        override: dict[str, dict] = {}
+        for name, service in self.services.items():
+            image = self.image(name)
+            folder = self.stand_in(name)
+            own = f"lakewright-stand-in/{name}:1"
+            plain = image.full and "@" not in image.full and folder != PLACEHOLDER
+            archive = self.built.get(name) or self.images.archive(image, folder)
+            self.images.load(self.engine, archive, own, *([image.full] if plain else []))
+            change: dict[str, object] = {"pull_policy": "never"}
+            if not plain:
+                change["image"] = own
+            if folder == PLACEHOLDER:
+                if self.is_job(name):
+                    change |= {"entrypoint": ["true"], "command": []}
+                else:
+                    ports = [str(port) for port in self.ports_of(name)]
+                    change |= {
+                        "entrypoint": ["python3", "/placeholder.py", name, *ports],
+                        "command": [],
+                        "healthcheck": {"test": ["CMD", "true"], "interval": "2s", "timeout": "5s", "retries": 5},
+                    }
+            override[name] = change
+        text = json.dumps({"services": override}, indent=2)
+        # JSON is YAML; only the tag that removes a build section has no JSON form.
+        for name, service in self.services.items():
+            if "build" in service:
+                text = text.replace(f'"{name}": {{', f'"{name}": {{\n      "build": !reset null,', 1)
+        (self.folder / "override.stand-in.yaml").write_text(text, encoding="utf-8")
+
+    # --- running ---
+
+    def start(self) -> None:
+        self.started = True
+        result = self.compose(
+            "up", "--detach", "--wait", f"--wait-timeout={START_TIMEOUT}", "--no-build",
+            check=False, merge=True, timeout=START_TIMEOUT + 120,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise Failure(f"up: exit status {result.returncode}\n{self.tail(result.stdout)}\n{self.troubles()}")
+
+    @staticmethod
+    def tail(text: str, lines: int = 15) -> str:
+        return "\n".join(text.strip().splitlines()[-lines:])
+
+    def containers(self) -> dict[str, dict]:
+        """What the engine knows of each service's container."""
+        ids = self.compose("ps", "--all", "--quiet").stdout.split()
+        if not ids:
+            return {}
+        found = json.loads(self.engine.docker("inspect", *ids).stdout)
+        return {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in found}
+
+    def wrong(self) -> dict[str, str]:
+        """Services whose containers are not as they should be."""
+        result = {}
+        containers = self.containers()
+        for name in self.services:
+            if name not in containers:
+                result[name] = "no container"
+                continue
+            state = containers[name]["State"]
+            health = (state.get("Health") or {}).get("Status", "healthy")
+            if self.is_job(name):
+                if state["Status"] == "running" or state["ExitCode"] != 0:
+                    result[name] = f"{state['Status']}, exit status {state['ExitCode']}"
+            elif state["Status"] != "running" or health != "healthy":
+                result[name] = f"{state['Status']}, {health}"
+            elif containers[name]["RestartCount"]:
+                result[name] = f"restarted {containers[name]['RestartCount']} times"
+        return result
+
+    def troubles(self) -> str:
+        said = []
+        containers = self.containers()
+        for name, what in self.wrong().items():
+            said.append(f"-- {name}: {what}")
+            if name in containers:
+                logs = self.compose("logs", "--no-color", "--no-log-prefix", "--tail=25", name, check=False, merge=True)
+                said.append(logs.stdout.strip())
+                for entry in ((containers[name]["State"].get("Health") or {}).get("Log") or [])[-1:]:
+                    said.append(f"health check: exit status {entry['ExitCode']}: {entry['Output'].strip()}")
+        return "\n".join(said)
+
+    def all_well(self) -> None:
+        wrong = self.wrong()
+        expect(not wrong, "\n".join(f"{name}: {what}" for name, what in wrong.items()))
+
+    def start_again(self) -> None:
+        """A second start changes nothing that lasts."""
+        lasting = [name for name in self.services if not self.is_job(name)]
+        before = {name: container["Id"] for name, container in self.containers().items() if name in lasting}
+        started = {name: container["State"]["StartedAt"] for name, container in self.containers().items() if name in lasting}
+        self.start()
+        after = {name: container["Id"] for name, container in self.containers().items() if name in lasting}
+        again = {name: container["State"]["StartedAt"] for name, container in self.containers().items() if name in lasting}
+        expect(before == after, f"containers were replaced: {sorted(set(before.items()) ^ set(after.items()))}")
+        expect(started == again, f"containers were restarted: {sorted(set(started.items()) ^ set(again.items()))}")
+
+    def stop(self) -> None:
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout=20", merge=True)
+        self.started = False
+        expect(not self.engine.leftovers(), "left over: " + ", ".join(self.engine.leftovers()))
+
+    def execute(self, service: str, *words: str, check: bool = True, **options):
+        """Runs a program inside a service's container."""
+        return self.compose("exec", "-T", service, *words, check=check, **options)
+
+    # --- configurations, read by their programs with the service's own files in place ---
+
+    def mounts(self, service: str) -> list[str]:
+        settings = self.services[service]
+        words = []
+        for volume in settings.get("volumes") or []:
+            if volume["type"] == "bind":
+                words.append(f"--volume={volume['source']}:{volume['target']}:ro")
+            elif volume["type"] == "tmpfs":
+                words.append(f"--tmpfs={volume['target']}")
+        for kind, place in (("configs", "/"), ("secrets", "/run/secrets/")):
+            for use in settings.get(kind) or []:
+                given = self.project[kind][use["source"]]
+                if "file" in given:
+                    source = given["file"]
+                else:
+                    source = self.folder / f"content.{kind}.{use['source']}"
+                    Path(source).write_text(given.get("content", ""), encoding="utf-8")
+                target = use.get("target") or f"{place}{use['source']}"
+                words.append(f"--volume={source}:{target if target.startswith('/') else place + target}:ro")
+        words += [f"--tmpfs={entry}" for entry in settings.get("tmpfs") or []]
+        words += [f"--env={key}={value}" for key, value in (settings.get("environment") or {}).items()]
+        if settings.get("user"):
+            words.append(f"--user={settings['user']}")
+        return words
+
+    def try_out(self, service: str, *words: str) -> str:
+        """Runs a program in a fresh container like the service's, with no network but every service's name known."""
+        names = [f"--add-host={name}:127.0.0.1" for name in self.services]
+        for other in self.services.values():
+            for network in (other.get("networks") or {}).values():
+                names += [f"--add-host={alias}:127.0.0.1" for alias in (network or {}).get("aliases") or []]
+        result = self.engine.docker(
+            "run", "--rm", "--network=bridge", *dict.fromkeys(names), *self.mounts(service),
+            f"--entrypoint={words[0]}", f"lakewright-stand-in/{service}:1", *words[1:], check=False, merge=True,
+        )  # fmt: skip
+        expect(result.returncode == 0, f"{service}: {' '.join(words)}: exit status {result.returncode}\n{result.stdout}")
+        return result.stdout
+
+    def arguments(self, service: str, *programs: str) -> list[str]:
+        """A service's command line without the program's name."""
+        words = [*(self.services[service].get("entrypoint") or []), *(self.services[service].get("command") or [])]
+        return words[1:] if words and os.path.basename(words[0]) in programs else words
+
+    def nginx_configuration(self) -> None:
+        for service in self.of_kind("nginx"):
+            output = self.try_out(service, "nginx", "-t")
+            expect("[warn]" not in output, output)
+
+    def haproxy_configuration(self) -> None:
+        for service in self.of_kind("haproxy"):
+            words = [word for word in self.arguments(service, "haproxy") if word not in ("-W", "-db", "-d")]
+            self.try_out(service, "haproxy", "-dW", "-c", *(words or ["-f", "/usr/local/etc/haproxy/haproxy.cfg"]))
+
+    def postgres_configuration(self) -> None:
+        """`-C` reads the whole file, and ends at once."""
+        for service in self.of_kind("postgres"):
+            for word in self.mounts(service):
+                target = word.removesuffix(":ro").rpartition(":")[2]
+                if target.endswith("postgresql.conf"):
+                    user = ["setpriv", "--reuid=999", "--regid=999", "--clear-groups"] if "--user=" not in str(self.mounts(service)) else []
+                    self.try_out(service, *user, "postgres", "-c", f"config_file={target}", "-D", "/tmp", "-C", "max_connections")
+
+    # --- what runs ---
+
+    def postgres_settings(self) -> None:
+        """Every line of postgresql.conf and pg_hba.conf was understood."""
+        for service in self.of_kind("postgres"):
+            bad = self.sql(service, "select sourcefile, sourceline, name, error from pg_file_settings where error is not null")
+            expect(not bad, f"{service}: {bad}")
+            bad = self.sql(service, "select line_number, error from pg_hba_file_rules where error is not null")
+            expect(not bad, f"{service}: {bad}")
+
+    def superuser(self, service: str) -> str:
+        environment = self.services[service].get("environment") or {}
+        return environment.get("POSTGRES_USER") or "postgres"
+
+    def sql(self, service: str, query: str, *, user: str | None = None, database: str = "postgres") -> str:
+        words = ["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user or self.superuser(service), "-d", database]
+        return self.execute(service, *words, "-c", query).stdout.strip()
+
+    def secret_values(self) -> dict[str, str]:
+        found = {}
+        for name, secret in (self.project.get("secrets") or {}).items():
+            if "file" in secret:
+                value = Path(secret["file"]).read_text(encoding="utf-8", errors="replace").strip()
+                if len(value) >= 8 and "-----BEGIN" not in value:
+                    found[name] = value
+        return found
+
+    def secrets_stay_secret(self) -> None:
+        """No secret is in a log, nor in what the engine tells of a container."""
+        said = []
+        for service, container in self.containers().items():
+            shown = {
+                "settings": json.dumps([container["Config"], container["Args"], container["HostConfig"]]),
+                "log": self.engine.docker("logs", container["Id"], merge=True).stdout,
+            }
+            if container["State"]["Running"]:
+                shown["processes"] = self.engine.docker("top", container["Id"], "-ww", "-eo", "pid,args").stdout
+            for name, value in self.secret_values().items():
+                said += [f"{service}: the secret {name} is in its {where}" for where, text in shown.items() if value in text]
+        expect(not said, "\n".join(said))
+
+    # --- what must outlive containers ---
+
+    def keeps_data(self) -> None:
+        """Removing and making the containers again loses nothing."""
+        servers = self.of_kind("postgres")
+        for service in servers:
+            self.sql(service, "create table lakewright_kept as select 42 as answer")
+        stores = [name for name in self.of_kind("minio") if "server" in self.arguments(name) or self.mounted(name, "/data")]
+        for service in stores:
+            self.execute(service, "sh", "-c", "echo kept >/data/lakewright-kept")
+        self.compose("down", "--timeout=60", merge=True)
+        # Volumes that images declare and the bundle does not name are not data; Compose leaves them behind.
+        for volume in self.engine.docker("volume", "ls", "--quiet").stdout.split():
+            if re.fullmatch(r"[0-9a-f]{64}", volume):
+                self.engine.docker("volume", "rm", volume)
+        self.start()
+        for service in servers:
+            answer = self.sql(service, "select answer from lakewright_kept")
+            expect(answer == "42", f"{service}: the table is gone: {answer}")
+            self.sql(service, "drop table lakewright_kept")
+        for service in stores:
+            expect(self.execute(service, "cat", "/data/lakewright-kept").stdout == "kept\n", f"{service}: the file is gone")
+
+    def mounted(self, service: str, target: str) -> bool:
+        return any(volume["target"] == target for volume in self.services[service].get("volumes") or [])
+
+    def published(self) -> list[tuple[str, str, int, int]]:
+        """Service, address, port outside, port inside."""
+        result = []
+        for name, service in self.services.items():
+            for port in service.get("ports") or []:
+                if port.get("published"):
+                    result.append((name, port.get("host_ip", ""), int(port["published"]), int(port["target"])))
+        return result
+
+    def published_ports_answer(self) -> None:
+        """Something accepts connections on every published port."""
+        for name, address, port, _ in self.published():
+            host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"
+            result = self.engine.inside("bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}", check=False, timeout=20)
+            expect(result.returncode == 0, f"{name}: {host}:{port}: {result.stderr.strip()}")
+
+
+def wanted(report: Report, label: str) -> bool:
+    return any(report.wants(f"{label}/{part}") for part in PARTS)
+
+
+def test_stack(report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images) -> None:
+    """Everything that needs an engine, for one bundle."""
+    with tempfile.TemporaryDirectory(prefix="lakewright-stack-") as folder:
+        os.chmod(folder, 0o755)
+        stack = Stack(bundle, Path(folder) / bundle.name, tools, engine, images)
+
+        def prepare() -> None:
+            stack.make_secrets()
+            stack.load_images()
+
+        if any(is_dockerfile(path) for path in files(bundle)):
+            report.test(f"{label}/dockerfiles", stack.build_images, always=True)
+        if not report.test(f"{label}/stand-ins", prepare, always=True):
+            return
+        for kind, check in (
+            ("nginx", stack.nginx_configuration),
+            ("haproxy", stack.haproxy_configuration),
+            ("postgres", stack.postgres_configuration),
+        ):
+            if stack.of_kind(kind):
+                report.test(f"{label}/{kind}-config", check)
+        try:
+            if any(report.wants(f"{label}/{part}") for part in RUNNING) and report.test(f"{label}/start", stack.start, always=True):
+                report.test(f"{label}/healthy", stack.all_well)
+                if stack.of_kind("postgres"):
+                    report.test(f"{label}/postgres-settings", stack.postgres_settings)
+                if stack.published():
+                    report.test(f"{label}/published-ports", stack.published_ports_answer)
+                report.test(f"{label}/start-again", stack.start_again)
+                report.test(f"{label}/keeps-data", stack.keeps_data)
+                report.test(f"{label}/secrets", stack.secrets_stay_secret)
+        finally:
+            if stack.started:
+                report.test(f"{label}/stop", stack.stop, always=True)

