@@ -15,6 +15,9 @@ use crate::terms::{
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
 
+/// The profile of scheduled jobs.
+pub const SCHEDULED: &str = "scheduled";
+
 /// One environment of a platform, resolved.
 #[derive(Debug)]
 pub struct Platform {
@@ -636,8 +639,12 @@ impl Platform {
         &self.components[service.component]
     }
 
-    /// Returns the profile that a service starts with, if not always.
+    /// Returns the profile that a service starts with, if not always. Scheduled jobs have one of their own: they run
+    /// when their time comes.
     pub fn profile_of(&self, service: &Service) -> Option<&str> {
+        if matches!(service.kind, Kind::Scheduled { .. }) {
+            return Some(SCHEDULED);
+        }
         self.component_of(service).profile.as_deref()
     }
 

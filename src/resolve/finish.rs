@@ -18,8 +18,8 @@ use crate::diagnostic::{Finding, suggest};
 use crate::names;
 use crate::platform::{
     Account, Ask, Build, Component, Content, Edge, Endpoint, EnvValue, File, Flow, FlowReason,
-    GoneImage, Image, Jvm, Kind, Mount, Notice, NoticeLevel, Platform, Port, Probe, ScaleMetric,
-    Secret, Service, StartAfter, Tool, Volume,
+    GoneImage, Image, Jvm, Kind, Mount, Notice, NoticeLevel, Platform, Port, Probe, SCHEDULED,
+    ScaleMetric, Secret, Service, StartAfter, Tool, Volume,
 };
 use crate::source::Place;
 use crate::terms::{DiskClass, Protocol, Publish, Size};
@@ -172,6 +172,15 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         secrets.retain(|name, _| used.contains(name));
 
         let flows = self.flows(&endpoints, edge.as_ref());
+        let scheduled = services
+            .iter()
+            .find(|service| matches!(service.kind, Kind::Scheduled { .. }))
+            .map(|service| {
+                (
+                    SCHEDULED.to_owned(),
+                    self.drafts[service.component].place.clone(),
+                )
+            });
         if let Some(edge) = &edge {
             publish_streams(&mut services[edge.service], &endpoints);
         }
@@ -189,7 +198,17 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             endpoints,
             edge,
             licences: super::licences(self.resolver.layered),
-            environment: self.resolver.environment.clone(),
+            environment: {
+                let mut environment = self.resolver.environment.clone();
+                environment.profiles.extend(scheduled);
+                environment
+                    .profiles
+                    .sort_by(|left, right| left.0.cmp(&right.0));
+                environment
+                    .profiles
+                    .dedup_by(|left, right| left.0 == right.0);
+                environment
+            },
         })
     }
 
@@ -1781,7 +1800,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         findings: &mut Vec<Finding>,
     ) -> Kind {
         let place = |field: &str| draft.blueprint.place([sized.table(), sized.key, field]);
-        let mut seconds = |text: Option<&String>, field: &str, findings: &mut Vec<Finding>| {
+        let seconds = |text: Option<&String>, field: &str, findings: &mut Vec<Finding>| {
             quantity(text, names, place(field), findings).map(Seconds)
         };
         match (sized.service, sized.job) {

@@ -29,7 +29,9 @@ pub fn render_own<T: Serialize>(template: &str, data: &T) -> String {
 
 /// Writes a value as YAML: block style, texts quoted where they would be read as something else.
 pub fn to_yaml<T: Serialize>(value: &T) -> String {
-    serde_saphyr::to_string(value)
+    // Folded lines would make one changed word a diff of many.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options)
         .unwrap_or_else(|error| format!("# defect of lakewright: {error}\n"))
 }
 

@@ -104,10 +104,8 @@ class Images:
         arguments = image.arguments()
         source = HERE / "images" / folder
         programs = {name: self.tools.path(name) for name in COPIED.get(folder, ())}
-        if folder == "nginx":
-            programs["source"] = self.tools.crate("nginx-src", HERE / "tools/nginx") / "nginx"
         base = self.base(image.suite)
-        key = digest(source, base.name, sorted(arguments.items()), sorted(str(path) for path in programs.values()))
+        key = digest(source, base.name, sorted(arguments.items()), sorted(path.name for path in programs.values()))
         target = self.tools.cache / f"image-{folder}-{key}.tar"
 
         def make(made: Path) -> None:
@@ -115,8 +113,7 @@ class Images:
                 engine.docker("import", base, "stand-in/base:1")
                 shutil.copytree(source, context, dirs_exist_ok=True)
                 for program, path in programs.items():
-                    copy = shutil.copytree if path.is_dir() else shutil.copy2
-                    copy(path, Path(context) / program)
+                    shutil.copy2(path, Path(context) / program)
                 build(engine, Path(context), "Dockerfile", {"BASE": "stand-in/base:1", **arguments}, self.name(target))
                 engine.docker("save", "--output", made, self.name(target))
 

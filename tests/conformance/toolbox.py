@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -211,23 +210,6 @@ class Toolbox:
                 raise Missing(name, result.stderr.strip()[-800:])
 
         return self.once(target, make)
-
-
-    # --- Rust ---
-
-    def crate(self, name: str, package: Path) -> Path:
-        """The folder of a dependency's sources, as Cargo keeps them."""
-        cargo = shutil.which("cargo", path=PATH)
-        if cargo is None:
-            raise Missing(name, "a Rust toolchain is needed to fetch it")
-        # Elsewhere, because Cargo might write next to the manifest.
-        with tempfile.TemporaryDirectory(dir=self.cache) as folder:
-            copy = shutil.copytree(package, Path(folder) / package.name)
-            result = run([cargo, "metadata", "--format-version=1", "--locked"], cwd=copy, check=False)
-        if result.returncode != 0:
-            raise Missing(name, result.stderr.strip()[-500:])
-        found = [entry for entry in json.loads(result.stdout)["packages"] if entry["name"] == name]
-        return Path(found[0]["manifest_path"]).parent
 
 
 @contextlib.contextmanager

@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam, Labelled,
-    Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet,
+    Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet, Words,
 };
+
+use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::{Files, readme, subnets};
 use crate::bundle::{Bundle, Digest};
@@ -27,9 +29,6 @@ pub(crate) const PREPARE: &str = "lakewright-prepare";
 
 /// Its image: a shell, and tools that know numeric owners.
 const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
-
-/// Profile of scheduled jobs: they are run by cron, never by `up`.
-pub(crate) const SCHEDULED: &str = "scheduled";
 
 /// Most processes and threads of a container: far above what any service has, far below what stops a machine.
 const PIDS: u64 = 4096;
@@ -359,8 +358,12 @@ fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-fn literals(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| literal(text)).collect()
+fn literals(texts: &[String]) -> Words {
+    FlowSeq(texts.iter().map(|text| literal(text)).collect())
+}
+
+fn words(texts: &[&str]) -> Words {
+    FlowSeq(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
 fn logging() -> Logging {
@@ -379,10 +382,6 @@ fn compose_service(
     networks: &Networks<'_>,
 ) -> model::Service {
     let component = platform.component_of(service);
-    let mut profiles: Vec<String> = component.profile.iter().cloned().collect();
-    if matches!(service.kind, Kind::Scheduled { .. }) {
-        profiles = vec![SCHEDULED.to_owned()];
-    }
     let networks = networks.of(service);
     let mut volumes: Vec<Mount> = service
         .mounts
@@ -411,7 +410,11 @@ fn compose_service(
     }
     let resources = &service.resources;
     model::Service {
-        profiles,
+        profiles: platform
+            .profile_of(service)
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
         image: service.image.reference.clone(),
         build: service.image.build.map(|build| Build {
             context: format!(
@@ -424,7 +427,9 @@ fn compose_service(
         working_dir: service.working_dir.clone(),
         hostname: (service.replicas.min == 1 || instance.number.is_some())
             .then(|| instance.name.clone()),
-        user: service.user.map(|(user, group)| format!("{user}:{group}")),
+        user: service
+            .user
+            .map(|(user, group)| DoubleQuoted(format!("{user}:{group}"))),
         environment: service
             .env
             .iter()
@@ -465,9 +470,9 @@ fn compose_service(
             .collect(),
         shm_size: service.shm.map(docker_size),
         read_only: service.read_only,
-        cap_drop: vec!["ALL"],
-        cap_add: service.capabilities.clone(),
-        security_opt: vec!["no-new-privileges:true"],
+        cap_drop: Some(words(&["ALL"])),
+        cap_add: (!service.capabilities.is_empty()).then(|| FlowSeq(service.capabilities.clone())),
+        security_opt: Some(words(&["no-new-privileges:true"])),
         ulimits: service.ulimits.clone(),
         deploy: Deploy {
             replicas: (service.replicas.min != 1 && instance.number.is_none())
@@ -707,9 +712,9 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
     let text = render_own(include_str!("prepare.sh.tera"), &context);
     let service = model::Service {
         image: PREPARE_IMAGE.to_owned(),
-        entrypoint: Some(vec!["/bin/sh".to_owned(), "/prepare.sh".to_owned()]),
+        entrypoint: Some(words(&["/bin/sh", "/prepare.sh"])),
         // It reads files of one owner and gives them to others.
-        user: Some("0:0".to_owned()),
+        user: Some(DoubleQuoted("0:0".to_owned())),
         restart: "no",
         network_mode: Some("none"),
         configs: vec![ConfigMount {
@@ -718,11 +723,9 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
         }],
         volumes,
         read_only: true,
-        cap_drop: vec!["ALL"],
-        cap_add: ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
-            .map(str::to_owned)
-            .to_vec(),
-        security_opt: vec!["no-new-privileges:true"],
+        cap_drop: Some(words(&["ALL"])),
+        cap_add: Some(words(&["CHOWN", "DAC_OVERRIDE", "FOWNER"])),
+        security_opt: Some(words(&["no-new-privileges:true"])),
         deploy: Deploy {
             replicas: None,
             resources: Resources {

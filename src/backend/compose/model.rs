@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_saphyr::{DoubleQuoted, FlowSeq};
+
+/// A short list that is read as one line.
+pub(super) type Words = FlowSeq<Vec<String>>;
 
 /// A Compose file. `version` is obsolete and not written.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Compose {
     pub(super) name: String,
     pub(super) services: BTreeMap<String, Service>,
@@ -16,7 +20,7 @@ pub(super) struct Compose {
     pub(super) configs: BTreeMap<String, FromFile>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Service {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) profiles: Vec<String>,
@@ -24,15 +28,16 @@ pub(super) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) build: Option<Build>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) entrypoint: Option<Vec<String>>,
+    pub(super) entrypoint: Option<Words>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) command: Option<Vec<String>>,
+    pub(super) command: Option<Words>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) working_dir: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hostname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user: Option<String>,
+    /// In quotes: YAML 1.1 reads `1000:0` as a number of base 60.
+    pub(super) user: Option<DoubleQuoted<String>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) environment: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -59,10 +64,10 @@ pub(super) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shm_size: Option<String>,
     pub(super) read_only: bool,
-    pub(super) cap_drop: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) cap_add: Vec<String>,
-    pub(super) security_opt: Vec<&'static str>,
+    pub(super) cap_drop: Option<Words>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cap_add: Option<Words>,
+    pub(super) security_opt: Option<Words>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) ulimits: BTreeMap<String, i64>,
     pub(super) deploy: Deploy,
@@ -70,28 +75,28 @@ pub(super) struct Service {
     pub(super) labels: BTreeMap<&'static str, String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Build {
     pub(super) context: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct DependsOn {
     pub(super) condition: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) required: Option<bool>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Healthcheck {
-    pub(super) test: Vec<String>,
+    pub(super) test: Words,
     pub(super) interval: String,
     pub(super) timeout: String,
     pub(super) retries: u64,
     pub(super) start_period: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Port {
     pub(super) target: u16,
     pub(super) published: String,
@@ -99,13 +104,13 @@ pub(super) struct Port {
     pub(super) protocol: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct ConfigMount {
     pub(super) source: String,
     pub(super) target: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Mount {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
@@ -120,50 +125,50 @@ pub(super) struct Mount {
 }
 
 /// Whether an image's files are copied into a new volume.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct NoCopy {
     pub(super) nocopy: bool,
 }
 
 /// Whether a missing folder is made, as root.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Bind {
     pub(super) create_host_path: bool,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Deploy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replicas: Option<u64>,
     pub(super) resources: Resources,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Resources {
     pub(super) limits: Limits,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reservations: Option<Reservations>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Limits {
     pub(super) cpus: String,
     pub(super) memory: String,
     pub(super) pids: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Reservations {
     pub(super) cpus: String,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Logging {
     pub(super) driver: &'static str,
     pub(super) options: BTreeMap<&'static str, &'static str>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Network {
     pub(super) internal: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,22 +176,22 @@ pub(super) struct Network {
     pub(super) labels: BTreeMap<&'static str, String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Ipam {
     pub(super) config: Vec<Subnet>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Subnet {
     pub(super) subnet: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Labelled {
     pub(super) labels: BTreeMap<&'static str, String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct FromFile {
     pub(super) file: String,
 }

@@ -8,7 +8,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use crate::platform::budget::{load, sets};
-use crate::platform::{FlowReason, Kind, Platform, Service};
+use crate::platform::{Component, FlowReason, Kind, Platform, Service};
 use crate::terms::{Locale, SecretKind};
 
 #[derive(Serialize)]
@@ -195,7 +195,7 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
                 layer: component.layer.word(),
                 zone: component.zone.word(),
                 license: &component.license,
-                profile: component.profile.as_deref(),
+                profile: profile_of(platform, component),
                 added_for: component.added_for.as_deref(),
             })
             .collect(),
@@ -339,6 +339,19 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
             .collect(),
         has_profiles: !platform.environment.profiles.is_empty(),
     }
+}
+
+/// Returns the profile of a component: its own, or that of its services where all are in one.
+fn profile_of<'p>(platform: &'p Platform, component: &'p Component) -> Option<&'p str> {
+    let at = platform
+        .components
+        .iter()
+        .position(|other| std::ptr::eq(other, component))?;
+    let mut profiles = platform
+        .services_of(at)
+        .map(|service| platform.profile_of(service));
+    let first = profiles.next()?;
+    profiles.all(|profile| profile == first).then_some(first)?
 }
 
 fn set_row(platform: &Platform, set: &BTreeSet<&str>) -> SetRow {
