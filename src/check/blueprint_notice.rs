@@ -35,7 +35,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             finding.cause = notice
                 .source
                 .as_ref()
-                .map(|source| format!("known from {source}"));
+                .map(|source| format!("source: {source}"));
             findings.push(finding);
         }
     }

@@ -54,7 +54,7 @@ own /volumes/minio-data 1000:1000
 own /volumes/postgresql-data 999:999
 own /volumes/valkey-data 999:999
 give dbt-build 1000:1000 profile dremio-dbt-engine
-give dremio 999:999 always dremio-auth-config elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
+give dremio 999:999 always elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
 give dremio-init 999:999 always dremio-admin dremio-dbt-engine dremio-superset-engine elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
 give elasticsearch 1000:0 profile elasticsearch-elastic
 give elasticsearch-access 1000:0 profile elasticsearch-dremio-search elasticsearch-elastic
@@ -63,9 +63,9 @@ give minio-buckets 1000:1000 always minio-dremio-storage minio-root-password
 give postgresql 999:999 always postgresql-superuser
 give postgresql-databases 999:999 always postgresql-dremio-database postgresql-superset-metadata postgresql-superuser
 give superset-beat 1000:1000 always valkey-superset-cache
-give superset-web 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
-give superset-worker 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
-give superset-init 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-admin superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
+give superset-web 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
+give superset-worker 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
+give superset-init 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-admin superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
 give valkey 999:999 always valkey-health valkey-superset-cache
 
 if [ -n "${missing}" ]; then

@@ -56,9 +56,9 @@ give minio-buckets 1000:1000 always minio-root-password
 give postgresql 999:999 always postgresql-superuser
 give postgresql-databases 999:999 always postgresql-superset-metadata postgresql-superuser
 give superset-beat 1000:1000 always valkey-superset-cache
-give superset-web 1000:1000 always postgresql-superset-metadata superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
-give superset-worker 1000:1000 always postgresql-superset-metadata superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
-give superset-init 1000:1000 always postgresql-superset-metadata superset-admin superset-async-key superset-auth-secret superset-guest-key superset-secret-key valkey-superset-cache
+give superset-web 1000:1000 always postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
+give superset-worker 1000:1000 always postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
+give superset-init 1000:1000 always postgresql-superset-metadata superset-admin superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
 give valkey 999:999 always valkey-health valkey-superset-cache
 
 if [ -n "${missing}" ]; then
