@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -19,15 +20,19 @@ PLACEHOLDER = "placeholder"
 START_TIMEOUT = 300
 
 # The tests of one bundle: those that need it running, and all.
-RUNNING = ("start", "healthy", "postgres-settings", "published-ports", "secrets", "start-again", "keeps-data", "stop")
+RUNNING = (
+    "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
+    "superset-login", "reachability", "secrets", "start-again", "keeps-data", "stop",
+)  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", *RUNNING)
 
 
 class Stack:
     """One bundle as a Compose project."""
 
-    def __init__(self, bundle: Path, folder: Path, tools: Toolbox, engine: Engine, images: Images):
+    def __init__(self, bundle: Path, folder: Path, tools: Toolbox, engine: Engine, images: Images, compiler: Callable):
         self.folder = folder
+        self.compiler = compiler
         self.tools = tools
         self.engine = engine
         self.images = images
@@ -49,6 +54,11 @@ class Stack:
     def project(self) -> dict:
         return json.loads(self.compose("config", "--format", "json").stdout)
 
+    @cached_property
+    def everything(self) -> dict[str, dict]:
+        """The services of all profiles."""
+        return json.loads(self.compose("--profile", "*", "config", "--format", "json").stdout)["services"]
+
     @property
     def services(self) -> dict[str, dict]:
         """Those that start without a profile."""
@@ -59,12 +69,16 @@ class Stack:
 
     def stand_in(self, service: str) -> str:
         """The folder under images/ that a service's program comes from."""
+        if self.is_job(service) and any(
+            not self.is_job(other) and self.stand_in(other) == PLACEHOLDER for other in self.services[service].get("depends_on") or {}
+        ):
+            return PLACEHOLDER  # it would talk to a program that is not there
         if self.built.get(service):
             return Image(starts(self.dockerfile(service), {})[0]).stand_in or PLACEHOLDER
         return self.image(service).stand_in or PLACEHOLDER
 
     def dockerfile(self, service: str) -> Path:
-        section = self.services[service]["build"]
+        section = self.everything[service]["build"]
         return Path(section["context"]) / section.get("dockerfile", "Dockerfile")
 
     def of_kind(self, stand_in: str) -> list[str]:
@@ -94,7 +108,9 @@ class Stack:
     # --- making it startable ---
 
     def make_secrets(self) -> None:
-        """Random contents for secret files that the bundle leaves to the user."""
+        """As the bundle's README says; for bundles without an inventory, random contents for the files they name."""
+        if (self.folder / "bundle.json").exists():
+            self.compiler("secrets", "init", self.folder, cwd=self.folder)
         for secret in (self.project.get("secrets") or {}).values():
             path = Path(secret["file"]) if "file" in secret else None
             if path is not None and not path.exists():
@@ -103,9 +119,19 @@ class Stack:
                 # Bind-mounted as it is: the users inside containers must be able to read it.
                 path.chmod(0o644)
 
+    def secret_values(self) -> dict[str, str]:
+        paths = [Path(secret["file"]) for secret in (self.project.get("secrets") or {}).values() if "file" in secret]
+        paths += sorted((self.folder / "secrets").glob("*"))
+        found = {}
+        for path in paths:
+            value = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+            if len(value) >= 8 and "-----BEGIN" not in value:
+                found[path.name] = value
+        return found
+
     def build_images(self) -> None:
         """Every Dockerfile of the bundle whose base can be had."""
-        for name, service in self.services.items():
+        for name, service in self.everything.items():
             if "build" in service:
                 section = service["build"]
                 dockerfile = self.dockerfile(name).relative_to(section["context"])
@@ -303,15 +329,6 @@ class Stack:
         words = ["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user or self.superuser(service), "-d", database]
         return self.execute(service, *words, "-c", query).stdout.strip()
 
-    def secret_values(self) -> dict[str, str]:
-        found = {}
-        for name, secret in (self.project.get("secrets") or {}).items():
-            if "file" in secret:
-                value = Path(secret["file"]).read_text(encoding="utf-8", errors="replace").strip()
-                if len(value) >= 8 and "-----BEGIN" not in value:
-                    found[name] = value
-        return found
-
     def secrets_stay_secret(self) -> None:
         """No secret is in a log, nor in what the engine tells of a container."""
         said = []
@@ -326,6 +343,147 @@ class Stack:
                 said += [f"{service}: the secret {name} is in its {where}" for where, text in shown.items() if value in text]
         expect(not said, "\n".join(said))
 
+    def postgres_owners_only(self) -> None:
+        """Every database is open to its owner, with one of the secrets, over the network, and to no other role."""
+        for service in self.of_kind("postgres"):
+            query = "select datname || ' ' || pg_get_userbyid(datdba) from pg_database where not datistemplate and datname <> 'postgres'"
+            owners = dict(line.split() for line in self.sql(service, query).splitlines())
+            roles = {role: self.password(service, role) for role in sorted(set(owners.values()))}
+            for role, password in roles.items():
+                expect(password, f"{service}: no secret is the password of the role {role}")
+                more = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls from pg_roles where rolname = current_user"
+                for database, owner in owners.items():
+                    allowed = self.login(service, role, password, database, more)
+                    expect((allowed is not None) == (owner == role), f"{service}: {role} in {database}, owned by {owner}: {allowed}")
+                    expect(allowed in (None, "f"), f"{service}: {role} has rights over the whole server")
+                expect(self.login(service, role, password, "postgres", more) is None, f"{service}: {role} may use the database postgres")
+
+    def password(self, service: str, role: str) -> str | None:
+        databases = self.sql(service, f"select datname from pg_database where datdba = '{role}'::regrole").splitlines()
+        for name, value in self.secret_values().items():
+            if name.startswith(service) and self.login(service, role, value, databases[0], "select 1") == "1":
+                return value
+        return None
+
+    def login(self, service: str, role: str, password: str, database: str, query: str) -> str | None:
+        """What a query answers to a role that comes over the network; None when it is refused."""
+        target = f"host={service} user={role} dbname={database} connect_timeout=5"
+        words = ["sh", "-c", 'IFS= read -r PGPASSWORD && export PGPASSWORD && exec psql -X -A -t "$@"', "sh", "-c", query, target]
+        result = self.execute(service, *words, check=False, input=password + "\n")
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    def buckets_and_users(self) -> None:
+        """The lake's buckets exist, and every user of the store gets in with one secret and sees no more than its policy says."""
+        for service in self.stores():
+            environment = self.services[service].get("environment") or {}
+            root = environment.get("MINIO_ROOT_USER") or "root"
+            values = {name: value for name, value in self.secret_values().items() if name.startswith(service)}
+            logins = {name: self.buckets(service, root, value) for name, value in values.items()}
+            every = [found for found in logins.values() if found is not None]
+            expect(len(every) == 1 and every[0], f"{service}: no bucket, or root gets in with {len(every)} secrets: {logins}")
+            text = " ".join(path.read_text(encoding="utf-8", errors="ignore") for path in self.folder.glob("*/buckets.sh"))
+            for name in re.findall(r"\bmb\b.* lake/['\"]?([a-z0-9.-]+)", text):
+                expect(name in every[0], f"{service}: the bucket {name} was not made: {every[0]}")
+
+    def stores(self) -> list[str]:
+        return [name for name in self.of_kind("minio") if self.mounted(name, "/data")]
+
+    def buckets(self, service: str, user: str, password: str) -> list[str] | None:
+        """The buckets that a user of the object store sees; None when it is refused."""
+        script = (
+            'export MC_CONFIG_DIR=/tmp/conformance-mc && mkdir -p "$MC_CONFIG_DIR" && '
+            "mc --quiet alias set try http://127.0.0.1:9000 >/dev/null && mc --quiet --json ls try; code=$?; "
+            'rm -rf "$MC_CONFIG_DIR"; exit $code'
+        )
+        result = self.execute(service, "sh", "-c", script, check=False, input=f"{user}\n{password}\n")
+        if result.returncode != 0:
+            return None
+        return [json.loads(line)["key"].strip("/") for line in result.stdout.splitlines()]
+
+    def cache_is_closed(self) -> None:
+        """Nobody gets anything from the cache without a password."""
+        for service in self.of_kind("valkey"):
+            answer = self.execute(service, "valkey-cli", "-h", service, "dbsize", check=False, merge=True).stdout
+            expect("NOAUTH" in answer or "NOPERM" in answer, f"{service}: {answer}")
+
+    def hosts(self) -> list[str]:
+        """The host names that the proxy knows."""
+        found = []
+        for path in files(self.folder):
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            if path.name.endswith(".conf"):
+                found += re.findall(r'server_name\s+"([^"_]+)"', text)
+            if path.name.endswith(".cfg"):
+                found += re.findall(r"var\(txn\.host\) -m str -i \"?([\w.-]+)", text)
+        return sorted(set(found))
+
+    def proxy_routes(self) -> None:
+        """Every host name leads to an application, an unknown one to nothing."""
+        said = []
+        web = [(name, port) for name, _, port, inside in self.published() if inside in (80, 443, 8080, 8443)]
+        expect(web, "no web port is published")
+        service, port = web[0]
+        expect(self.stand_in(service) in ("nginx", "haproxy"), f"{service} publishes {port}, and is no proxy")
+        for host in [*self.hosts(), "unknown.example.org"]:
+            result = self.engine.inside(
+                self.tools.path("curl"), "--silent", "--show-error", "--insecure", "--output", "/dev/null", "--max-time", "30",
+                "--write-out", "%{http_code}", "--resolve", f"{host}:{port}:127.0.0.1", f"http://{host}:{port}/",
+                check=False, merge=True,
+            )  # fmt: skip
+            code = result.stdout.strip()[-3:]
+            good = code in ("404", "403", "421") if host == "unknown.example.org" else code[:1] in "234" and code != "404"
+            if not good:
+                said.append(f"{host}: {result.stdout.strip()}")
+        expect(not said, "\n".join(said))
+
+    def superset_login(self) -> None:
+        """The administrator of the secret logs in through the proxy, and the platform's connection is there."""
+        password = self.secret_values().get("superset-admin")
+        host = next((name for name in self.hosts() if name.startswith("superset.")), None)
+        expect(password and host, "no secret superset-admin, or no host superset.*")
+        port = next(port for name, _, port, _ in self.published() if self.stand_in(name) in ("nginx", "haproxy"))
+        body = json.dumps({"username": "admin", "password": password, "provider": "db", "refresh": False})
+        ask = [self.tools.path("curl"), "--silent", "--max-time", "60", "--resolve", f"{host}:{port}:127.0.0.1"]
+        url = f"http://{host}:{port}/api/v1"
+        result = self.engine.inside(*ask, "--json", "@-", f"{url}/security/login", input=body)
+        token = json.loads(result.stdout).get("access_token")
+        expect(token, f"no access token: {result.stdout[:500]}")
+        wrong = self.engine.inside(*ask, "--json", "@-", f"{url}/security/login", input=body.replace(password, "wrong"))
+        expect("access_token" not in wrong.stdout, "a wrong password is accepted")
+        roles = self.engine.inside(*ask, "--header", "@-", f"{url}/database/", input=f"Authorization: Bearer {token}\n")
+        expect('"count"' in roles.stdout, f"the list of databases: {roles.stdout[:500]}")
+
+    def only_wired_services_meet(self) -> None:
+        """Only services that share a network can connect, the proxy to no database, and only it publishes ports."""
+        containers = {name: one for name, one in self.containers().items() if one["State"]["Running"]}
+        zones = {name: (self.services[name].get("labels") or {}).get("lakewright.zone", "") for name in containers}
+        targets = {}
+        for name, container in containers.items():
+            for network in container["NetworkSettings"]["Networks"].values():
+                for port in self.ports_of(name):
+                    targets[f"{network['IPAddress']}/{port}"] = name
+        probe = (
+            'for t in "$@"; do { timeout 3 bash -c "exec 3<>/dev/tcp/$t" 2>/dev/null && echo "$t"; } & done; wait; true'
+        )
+        said, met = [], []
+        for name in containers:
+            reached = self.execute(name, "bash", "-c", probe, "bash", *targets).stdout.split()
+            for other in sorted({targets[target] for target in reached} - {name}):
+                met.append(f"{name} -> {other}")
+                shared = set(self.services[name].get("networks") or {}) & set(self.services[other].get("networks") or {})
+                if not shared:
+                    said.append(f"{name} reaches {other}, with which it shares no network")
+        for name, service in self.services.items():
+            if service.get("ports") and zones.get(name) not in ("dmz", ""):
+                said.append(f"{name} publishes ports, and is in the zone {zones.get(name)}")
+        expect(met, "nobody reaches anybody: the probe is broken")
+        for first, second in (("dmz", "postgres"), ("dmz", "valkey")):
+            for pair in met:
+                source, target = pair.split(" -> ")
+                if zones[source] == first and self.stand_in(target) == second:
+                    said.append(f"{pair}: the proxy has no business there")
+        expect(not said, "\n".join(said))
+
     # --- what must outlive containers ---
 
     def keeps_data(self) -> None:
@@ -333,7 +491,7 @@ class Stack:
         servers = self.of_kind("postgres")
         for service in servers:
             self.sql(service, "create table lakewright_kept as select 42 as answer")
-        stores = [name for name in self.of_kind("minio") if "server" in self.arguments(name) or self.mounted(name, "/data")]
+        stores = self.stores()
         for service in stores:
             self.execute(service, "sh", "-c", "echo kept >/data/lakewright-kept")
         self.compose("down", "--timeout=60", merge=True)
@@ -373,11 +531,13 @@ def wanted(report: Report, label: str) -> bool:
     return any(report.wants(f"{label}/{part}") for part in PARTS)
 
 
-def test_stack(report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images) -> None:
+def test_stack(
+    report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images, compiler: Callable
+) -> None:
     """Everything that needs an engine, for one bundle."""
     with tempfile.TemporaryDirectory(prefix="lakewright-stack-") as folder:
         os.chmod(folder, 0o755)
-        stack = Stack(bundle, Path(folder) / bundle.name, tools, engine, images)
+        stack = Stack(bundle, Path(folder) / bundle.name, tools, engine, images, compiler)
 
         def prepare() -> None:
             stack.make_secrets()
@@ -399,8 +559,17 @@ def test_stack(report: Report, label: str, bundle: Path, tools: Toolbox, engine:
                 report.test(f"{label}/healthy", stack.all_well)
                 if stack.of_kind("postgres"):
                     report.test(f"{label}/postgres-settings", stack.postgres_settings)
+                    report.test(f"{label}/postgres-owners", stack.postgres_owners_only)
+                if stack.stores():
+                    report.test(f"{label}/buckets", stack.buckets_and_users)
+                if stack.of_kind("valkey"):
+                    report.test(f"{label}/cache-closed", stack.cache_is_closed)
                 if stack.published():
                     report.test(f"{label}/published-ports", stack.published_ports_answer)
+                    report.test(f"{label}/routes", stack.proxy_routes)
+                if stack.of_kind("superset"):
+                    report.test(f"{label}/superset-login", stack.superset_login)
+                report.test(f"{label}/reachability", stack.only_wired_services_meet)
                 report.test(f"{label}/start-again", stack.start_again)
                 report.test(f"{label}/keeps-data", stack.keeps_data)
                 report.test(f"{label}/secrets", stack.secrets_stay_secret)
