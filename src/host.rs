@@ -326,7 +326,7 @@ impl Host {
         let mut options = OpenOptions::new();
         options.read(true);
         do_not_follow(&mut options);
-        let mut file = match options.open(path) {
+        let file = match options.open(path) {
             Ok(file) => file,
             Err(error) => {
                 return match self.look(path)? {
@@ -343,7 +343,11 @@ impl Host {
         }
         let bytes = if wanted(look.bytes) {
             let mut bytes = Vec::with_capacity(usize::try_from(look.bytes).unwrap_or(0) + 1);
-            file.read_to_end(&mut bytes).map_err(fail)?;
+            // Bounded, the file is read in one go; unbounded, its size would be asked for again.
+            (&file)
+                .take(look.bytes)
+                .read_to_end(&mut bytes)
+                .map_err(fail)?;
             Some(bytes)
         } else {
             None
