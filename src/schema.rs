@@ -252,45 +252,26 @@ fn explain(
         kind => {
             let message = match kind {
                 ValidationErrorKind::Type { kind } => {
-                    format!("{name} is {}, expected {}", found.kind(), types(kind))
+                    let expected = match schema.and_then(|schema| schema["format"].as_str()) {
+                        Some(format) => format_expected(format).to_owned(),
+                        None => types(kind),
+                    };
+                    format!("{name} is {}, expected {expected}", found.kind())
                 }
                 ValidationErrorKind::Enum { options } => {
-                    let all: Vec<&str> = options
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Json::as_str)
-                        .collect();
-                    let message = format!(
-                        "{name} is {found}, expected one of {}",
-                        all.iter()
-                            .map(|one| format!("\"{one}\""))
-                            .collect::<Vec<_>>()
-                            .join(", ")
-                    );
-                    let help = found
-                        .as_text()
-                        .and_then(|text| nearest(text, all))
-                        .map(|meant| format!("did you mean \"{meant}\"?"));
-                    findings.push(
-                        Finding::new(&ILLEGAL_VALUE, tree.place.clone(), message).maybe_help(help),
-                    );
+                    let all = options.as_array().map(Vec::as_slice).unwrap_or_default();
+                    let all: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
+                    findings.push(one_of(&name, &found, tree, &all));
                     return;
                 }
                 ValidationErrorKind::Format { format } => {
-                    let expected = FORMATS
-                        .iter()
-                        .find(|(name, ..)| name == format)
-                        .map_or(format.as_str(), |(.., expected)| expected);
-                    format!("{name} is {found}, expected {expected}")
+                    format!("{name} is {found}, expected {}", format_expected(format))
                 }
                 ValidationErrorKind::PropertyNames { error } => {
                     let expected = match error.kind() {
-                        ValidationErrorKind::Format { format } => FORMATS
-                            .iter()
-                            .find(|(name, ..)| name == format)
-                            .map_or(format.as_str(), |(.., expected)| expected)
-                            .to_owned(),
+                        ValidationErrorKind::Format { format } => {
+                            format_expected(format).to_owned()
+                        }
                         _ => error.to_string(),
                     };
                     let key = error.instance().as_str().unwrap_or_default();
@@ -323,24 +304,19 @@ fn explain(
                     format!("{name} is {found}, which does not match `{pattern}`")
                 }
                 ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
-                    let expected = schema
-                        .and_then(|schema| {
-                            schema["anyOf"]
-                                .as_array()
-                                .or_else(|| schema["oneOf"].as_array())
-                        })
-                        .into_iter()
-                        .flatten()
-                        .filter_map(|one| {
-                            one["title"]
-                                .as_str()
-                                .or_else(|| one["description"].as_str())
-                                .or_else(|| one["format"].as_str())
-                                .or_else(|| one["type"].as_str())
-                        })
-                        .filter(|one| *one != "null")
-                        .collect::<Vec<_>>()
-                        .join(" or ");
+                    let mut choices = Vec::new();
+                    if let Some(schema) = schema {
+                        expected(schema, &mut choices);
+                    }
+                    let words: Option<Vec<&str>> = choices
+                        .iter()
+                        .map(|choice| choice.strip_prefix('"')?.strip_suffix('"'))
+                        .collect();
+                    if let Some(words) = words {
+                        findings.push(one_of(&name, &found, tree, &words));
+                        return;
+                    }
+                    let expected = choices.join(" or ");
                     format!("{name} is {found}, expected {expected}")
                 }
                 other => format!("{name} is {found}: {} does not hold", other.keyword()),
@@ -350,6 +326,43 @@ fn explain(
             findings.push(finding);
         }
     }
+}
+
+/// Reports a value that is none of those listed.
+fn one_of(name: &str, found: &Value, tree: &Tree, all: &[&str]) -> Finding {
+    let listed: Vec<String> = all.iter().map(|one| format!("\"{one}\"")).collect();
+    let message = format!("{name} is {found}, expected one of {}", listed.join(", "));
+    let help = found
+        .as_text()
+        .and_then(|text| nearest(text, all.iter().copied()))
+        .map(|meant| format!("did you mean \"{meant}\"?"));
+    Finding::new(&ILLEGAL_VALUE, tree.place.clone(), message).maybe_help(help)
+}
+
+/// Says what a schema accepts: its values where they are listed, else its title, format or type.
+fn expected(schema: &Json, choices: &mut Vec<String>) {
+    let listed = |key: &str| schema[key].as_array();
+    if let Some(value) = schema.get("const") {
+        choices.push(value.to_string());
+    } else if let Some(values) = listed("enum") {
+        choices.extend(values.iter().map(Json::to_string));
+    } else if let Some(title) = schema["title"].as_str() {
+        choices.push(title.to_owned());
+    } else if let Some(inner) = listed("anyOf").or_else(|| listed("oneOf")) {
+        inner.iter().for_each(|one| expected(one, choices));
+    } else if let Some(format) = schema["format"].as_str() {
+        choices.push(format_expected(format).to_owned());
+    } else if let Some(kind) = schema["type"].as_str().filter(|kind| *kind != "null") {
+        choices.push(kind.to_owned());
+    }
+}
+
+/// Says what a format expects.
+fn format_expected(format: &str) -> &str {
+    FORMATS
+        .iter()
+        .find(|(name, ..)| *name == format)
+        .map_or(format, |(.., expected)| expected)
 }
 
 fn types(kind: &TypeKind) -> String {
