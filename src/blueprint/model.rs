@@ -413,6 +413,7 @@ pub struct Workload {
 
 /// A workload that keeps running.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct Service {
     /// Whether it keeps data.
     pub kind: ServiceKind,
@@ -446,6 +447,7 @@ pub enum ServiceKind {
 
 /// A workload that ends.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct Job {
     /// Own services that wait until it has succeeded.
     #[serde(default)]
