@@ -211,6 +211,7 @@ fn edition(
                     given.place.clone(),
                     format!("`{}` has no edition `{}`", blueprint.name, given.value),
                 )
+                .help("it comes in one edition only: take this out")
                 .maybe_help(suggest(&given.value, editions.keys().map(String::as_str))),
             );
             None

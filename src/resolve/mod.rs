@@ -20,9 +20,10 @@ pub use render::TEMPLATE_FAILED;
 
 use component::{Draft, Surroundings};
 use trace::{Explained, Trace};
+use wire::MISSING_PROVIDER;
 
-use crate::blueprint::Library;
-use crate::diagnostic::{Finding, Severity, suggest};
+use crate::blueprint::{FAULTY_BLUEPRINT, Library};
+use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
 use crate::platform::{Environment, Host, LicencePolicy, Platform, Storage};
 use crate::schema::{MISSING_KEY, Schema};
@@ -104,19 +105,25 @@ pub fn resolve(
         platform_names,
         drafts: Vec::new(),
     };
+    let before = resolver.findings.len();
     resolver.components();
+    let unread = resolver.drafts.len() < layered.components.len();
+    let drafted = resolver.findings.len();
     let bindings = resolver.wire();
     let edge = resolver.edge();
+    if unread {
+        // What a blueprint that could not be read provides is not known: its consumers are not at fault.
+        drop_follow_ups(&mut resolver.findings, drafted, &[&MISSING_PROVIDER]);
+    }
+    let wired = resolver.findings.len();
     let finished = finish::finish(&mut resolver, &bindings, edge);
     let mut findings = std::mem::take(&mut resolver.findings);
+    if unread || has_errors(&findings[before..wired]) {
+        // What is computed from a binding, an option or a variable that is not there fails too.
+        drop_follow_ups(&mut findings, wired, &[&FAULTY_BLUEPRINT, &TEMPLATE_FAILED]);
+    }
     match finished {
-        Some(platform)
-            if !findings
-                .iter()
-                .any(|finding| finding.severity == Severity::Error) =>
-        {
-            Ok(platform)
-        }
+        Some(platform) if !unread && !has_errors(&findings) => Ok(platform),
         _ => {
             for finding in &mut findings {
                 finding
@@ -126,6 +133,22 @@ pub fn resolve(
             Err(findings)
         }
     }
+}
+
+fn has_errors(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+}
+
+/// Takes out the findings of some rules that were made after the first few.
+fn drop_follow_ups(findings: &mut Vec<Finding>, first: usize, rules: &[&'static Rule]) {
+    let later = findings.split_off(first);
+    findings.extend(
+        later
+            .into_iter()
+            .filter(|finding| rules.iter().all(|rule| rule.code != finding.rule.code)),
+    );
 }
 
 impl Resolver<'_, '_> {

@@ -81,6 +81,7 @@ pub(super) fn size<'d>(
                         place.clone(),
                         format!("`{}` has no volume `{name}`", draft.name),
                     )
+                    .help("it has none: take this out")
                     .maybe_help(suggest(name, model.volumes.keys().map(String::as_str)))
                     .component(draft.name.clone()),
                 );
@@ -94,6 +95,7 @@ pub(super) fn size<'d>(
                         image.place.clone(),
                         format!("`{}` has no image `{name}`", draft.name),
                     )
+                    .help("it has none: take this out")
                     .maybe_help(suggest(name, model.images.keys().map(String::as_str)))
                     .component(draft.name.clone()),
                 );

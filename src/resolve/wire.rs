@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
 use super::component::Draft;
+use super::{EDGE, Resolver};
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::{Names, Text};
 use crate::blueprint::model::{Need, NeedStart};
@@ -96,6 +96,7 @@ impl<'a> Resolver<'a, '_> {
         let mut at = 0;
         // Helpers that are added have needs of their own: the list grows while it is walked.
         while at < self.drafts.len() {
+            self.check_choices(at);
             if self.drafts[at].unsupported.is_none() {
                 for (name, need) in self.drafts[at].blueprint.clone().model.needs.clone() {
                     if let Some(binding) = self.bind(at, &name, &need, &mut providers) {
@@ -106,6 +107,32 @@ impl<'a> Resolver<'a, '_> {
             at += 1;
         }
         bindings
+    }
+
+    /// Reports chosen providers of needs that a component does not have.
+    fn check_choices(&mut self, at: usize) {
+        let draft = &self.drafts[at];
+        let known: Vec<&str> = draft
+            .blueprint
+            .model
+            .needs
+            .keys()
+            .map(String::as_str)
+            .chain([EDGE])
+            .collect();
+        for (need, choice) in draft.layered.iter().flat_map(|layered| &layered.needs) {
+            if !known.contains(&need.as_str()) {
+                self.findings.push(
+                    Finding::new(
+                        &UNKNOWN_NAME,
+                        choice.place.clone(),
+                        format!("`{}` has no need `{need}`", draft.name),
+                    )
+                    .maybe_help(suggest(need, known.iter().copied()))
+                    .component(draft.name.clone()),
+                );
+            }
+        }
     }
 
     /// Lists the supported components' provides by capability.
@@ -177,13 +204,24 @@ impl<'a> Resolver<'a, '_> {
                         .iter()
                         .map(|(at, _)| self.drafts[*at].name.as_str())
                         .collect();
-                    let finding = Finding::new(
-                        &UNKNOWN_NAME,
-                        need_place,
-                        format!("`{chosen}` does not provide `{capability}`, which `{consumer}` needs as `{name}`"),
-                    )
-                    .maybe_help(suggest(chosen, able))
-                    .component(consumer.clone());
+                    let known = self.drafts.iter().any(|draft| draft.name == chosen);
+                    let message = if known {
+                        format!(
+                            "`{chosen}` does not provide `{capability}`, which `{consumer}` needs as `{name}`"
+                        )
+                    } else {
+                        format!(
+                            "there is no component `{chosen}` that `{consumer}` could get `{name}` from"
+                        )
+                    };
+                    let help = if able.is_empty() {
+                        format!("no component here provides `{capability}`")
+                    } else {
+                        suggest(chosen, able).unwrap_or_default()
+                    };
+                    let finding = Finding::new(&UNKNOWN_NAME, need_place, message)
+                        .help(help)
+                        .component(consumer.clone());
                     self.findings.push(finding);
                 }
                 return found.cloned();
