@@ -52,8 +52,8 @@ pub(super) fn table(platform: &Platform, load: &Load) -> String {
         .iter()
         .map(|share| platform.services[share.service].name.len())
         .max()
-        .unwrap_or(7)
-        .max(7);
+        .unwrap_or(0)
+        .max("together".len());
     let mut rows = vec![format!(
         "{:width$}  {:>10}  {:>6}",
         "service", "memory", "CPUs"

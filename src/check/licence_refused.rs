@@ -52,20 +52,25 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
         if accepted {
             continue;
         }
+        let refused = policy
+            .refused
+            .iter()
+            .find(|(listed, _)| component.license.contains(listed.as_str()));
+        let verb = if refused.is_some() {
+            "refuses"
+        } else {
+            "does not accept"
+        };
         let mut finding = Finding::new(
             &RULE,
             component.place.clone(),
             format!(
-                "`{}` is licensed as {}, which the platform refuses",
+                "`{}` is licensed as {}, which the platform {verb}",
                 component.name, component.license
             ),
         )
         .component(component.name.clone());
-        if let Some((_, place)) = policy
-            .refused
-            .iter()
-            .find(|(listed, _)| component.license.contains(listed.as_str()))
-        {
+        if let Some((_, place)) = refused {
             finding = finding.related(place.clone(), "refused here");
         }
         findings.push(finding);

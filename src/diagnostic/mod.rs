@@ -206,7 +206,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4)
+        // A name that shares no letter with another was not meant to be it.
+        .filter(|(distance, candidate)| {
+            let shorter = candidate.len().min(name.len());
+            *distance <= 1 + shorter / 4 && *distance < shorter
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }

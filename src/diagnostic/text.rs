@@ -4,6 +4,7 @@
 //! cannot drive the terminal of the one who checks it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -24,7 +25,8 @@ const NEAR: usize = 40;
 
 /// Renders findings with their source lines, and a last line that counts them; nothing if there are none.
 ///
-/// Source lines are cut to `width` columns; words are not, because tables in them would fall apart.
+/// Source lines are cut to `width` columns; words are not, because tables in them would fall apart. A finding that has
+/// no help of its own gets that of its rule, the first of its kind only.
 pub fn render(findings: &[Finding], sources: &Sources, color: bool, width: usize) -> String {
     if findings.is_empty() {
         return String::new();
@@ -37,9 +39,15 @@ pub fn render(findings: &[Finding], sources: &Sources, color: bool, width: usize
     .term_width(width.max(NARROWEST));
     let locator = Locator::new(sources);
     let mut out = String::new();
+    let mut advised = BTreeSet::new();
     for finding in findings {
+        let help = finding.help.as_deref().or_else(|| {
+            advised
+                .insert(finding.rule.code)
+                .then_some(finding.rule.fix)
+        });
         // Empty lines of a cause come back indented.
-        for line in renderer.render(&[group(finding, &locator)]).lines() {
+        for line in renderer.render(&[group(finding, help, &locator)]).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -70,7 +78,7 @@ pub fn render_short(findings: &[Finding], sources: &Sources) -> String {
     out
 }
 
-fn group<'a>(finding: &'a Finding, locator: &Locator<'a>) -> Group<'a> {
+fn group<'a>(finding: &'a Finding, help: Option<&str>, locator: &Locator<'a>) -> Group<'a> {
     let level = match finding.severity {
         Severity::Note => Level::NOTE,
         Severity::Warning => Level::WARNING,
@@ -123,9 +131,7 @@ fn group<'a>(finding: &'a Finding, locator: &Locator<'a>) -> Group<'a> {
             .map(|note| Level::NOTE.message(note).into()),
     );
     elements.extend(
-        finding
-            .help
-            .iter()
+        help.iter()
             .map(|help| Level::HELP.message(clean(help)).into()),
     );
 

@@ -417,11 +417,14 @@ fn merge_components(
             }
         };
         for (place, key) in dangling {
-            findings.push(Finding::new(
-                &DANGLING_OVERRIDE,
-                place,
-                format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
-            ));
+            findings.push(
+                Finding::new(
+                    &DANGLING_OVERRIDE,
+                    place,
+                    format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
+                )
+                .help("correct the name, or take it off the list"),
+            );
         }
     }
     components
@@ -537,7 +540,8 @@ fn read_profiles(
                         member.place.clone(),
                         format!("`{}` is in two profiles", member.value),
                     )
-                    .related(first, "already here"),
+                    .related(first, "already here")
+                    .help("leave it in one of them"),
                 );
             }
         }
@@ -615,11 +619,14 @@ fn read_service(tree: &Tree, findings: &mut Vec<Finding>) -> LayeredService {
     let replicas = tree.get("replicas").and_then(|tree| {
         let value = replicas_value(&tree.value());
         if value.is_none() {
-            findings.push(Finding::new(
-                &crate::schema::ILLEGAL_VALUE,
-                tree.place.clone(),
-                format!("`{}` has more at least than at most", tree.path()),
-            ));
+            findings.push(
+                Finding::new(
+                    &crate::schema::ILLEGAL_VALUE,
+                    tree.place.clone(),
+                    format!("`{}` has a `min` above its `max`", tree.path()),
+                )
+                .help("swap them"),
+            );
         }
         Some(Sourced::from_tree(tree, value?))
     });
