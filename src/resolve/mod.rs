@@ -271,7 +271,7 @@ impl Resolver<'_, '_> {
         let first = self
             .drafts
             .iter()
-            .position(|draft| draft.unsupported.is_none() && published(draft))?;
+            .position(|draft| draft.unsupported.is_none() && published(draft));
         let mut providers = BTreeMap::new();
         for (at, draft) in self
             .drafts
@@ -286,7 +286,14 @@ impl Resolver<'_, '_> {
                     .push((at, name.clone()));
             }
         }
-        self.provider(first, EDGE, EDGE, false, &mut providers)
+        match first {
+            Some(first) => self.provider(first, EDGE, EDGE, false, &mut providers),
+            // A proxy that was asked for has nothing to publish, and must come up all the same.
+            None => match providers.remove(EDGE)?.as_slice() {
+                [one] => Some(one.clone()),
+                _ => None,
+            },
+        }
     }
 }
 
