@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use blueprint::try_alone;
+
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::blueprint::{Folder, Library};
