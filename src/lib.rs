@@ -32,3 +32,28 @@ pub mod topology;
 pub mod tree;
 pub mod units;
 pub mod value;
+
+/// Returns every rule that a finding can come from, sorted by code.
+pub fn rules() -> Vec<&'static diagnostic::Rule> {
+    let mut rules = vec![
+        &backend::ILLEGAL_PATH,
+        &blueprint::FAULTY_BLUEPRINT,
+        &check::UNUSED_ALLOW,
+        &resolve::TEMPLATE_FAILED,
+        &resolve::wire::AMBIGUOUS_PROVIDER,
+        &resolve::wire::BINDING_CONFLICT,
+        &resolve::wire::MISSING_PROVIDER,
+        &resolve::wire::PROVIDER_IN_PROFILE,
+        &schema::ILLEGAL_VALUE,
+        &schema::MISSING_KEY,
+        &schema::UNKNOWN_KEY,
+        &topology::ILLEGAL_NAME,
+        &topology::layer::DANGLING_OVERRIDE,
+        &topology::layer::DUPLICATE_NAME,
+        &topology::layer::UNKNOWN_NAME,
+        &tree::TOML_SYNTAX,
+    ];
+    rules.extend(check::CHECKS.iter().map(|check| check.rule));
+    rules.sort_by_key(|rule| rule.code);
+    rules
+}

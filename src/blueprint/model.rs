@@ -413,6 +413,7 @@ pub struct Workload {
 
 /// A workload that keeps running.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+// Serde cannot refuse unknown keys beside a flattened table; the schema can, and is what user blueprints are held to.
 #[schemars(extend("additionalProperties" = false))]
 pub struct Service {
     /// Whether it keeps data.
@@ -447,6 +448,7 @@ pub enum ServiceKind {
 
 /// A workload that ends.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+// Serde cannot refuse unknown keys beside a flattened table; the schema can, and is what user blueprints are held to.
 #[schemars(extend("additionalProperties" = false))]
 pub struct Job {
     /// Own services that wait until it has succeeded.

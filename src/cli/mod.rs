@@ -11,6 +11,8 @@ mod schema;
 mod secrets;
 mod verify;
 
+pub use schema::SCHEMAS;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -288,6 +290,16 @@ impl Session<'_> {
             self.host.print(text)
         }
     }
+}
+
+/// Parses a command line without running it; the first argument is the program's own name. Holds documentation to it.
+///
+/// # Errors
+/// What is wrong with it, as the program would say.
+pub fn parse(arguments: &[&str]) -> Result<(), String> {
+    Arguments::try_parse_from(arguments)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 /// Lists every command with its help, for the reference page.

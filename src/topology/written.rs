@@ -28,6 +28,7 @@ pub struct Topology {
     #[schemars(extend("minProperties" = 1, "propertyNames" = { "format": "name" }))]
     environments: BTreeMap<String, Environment>,
     /// Findings that are accepted everywhere, each by its code, with the reason.
+    #[schemars(extend("examples" = [{ "image-untagged": "pinned by the registry" }]))]
     allow: Option<BTreeMap<String, Reason>>,
 }
 
@@ -41,15 +42,16 @@ pub struct Reason(#[schemars(length(min = 3))] String);
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// Short name; begins the names of containers, networks and volumes.
-    #[schemars(extend("format" = "name"))]
+    #[schemars(extend("format" = "name", "examples" = ["lakehouse"]))]
     name: String,
     /// Domain under which people reach the web interfaces: `superset.<domain>`. Environments may have their own.
-    #[schemars(extend("format" = "domain"))]
+    #[schemars(extend("format" = "domain", "examples" = ["data.example.com"]))]
     domain: Option<String>,
     /// Language of what bundles show to people.
+    #[schemars(extend("default" = "en", "examples" = ["fr"]))]
     locale: Option<Locale>,
     /// Folder with blueprints that are added to the built-in ones or replace them, relative to this file.
-    #[schemars(extend("format" = "folder"))]
+    #[schemars(extend("format" = "folder", "examples" = ["blueprints"]))]
     blueprints: Option<String>,
     /// Which licences the platform may use.
     licences: Option<Licences>,
@@ -60,8 +62,10 @@ pub struct Platform {
 #[serde(deny_unknown_fields)]
 pub struct Licences {
     /// Licences that are refused. Where a system may be used under one of several, one that is not refused is enough.
+    #[schemars(extend("examples" = [["AGPL-3.0-only", "LicenseRef-Elastic-2.0"]]))]
     refuse: Option<Vec<String>>,
     /// Only these licences are accepted.
+    #[schemars(extend("examples" = [["Apache-2.0", "PostgreSQL"]]))]
     accept: Option<Vec<String>>,
 }
 
@@ -69,30 +73,41 @@ pub struct Licences {
 #[derive(JsonSchema)]
 pub struct Component {
     /// The blueprint, where the component's name is not its name.
+    #[schemars(extend("examples" = ["haproxy"]))]
     blueprint: Option<String>,
     /// Version of the system; the blueprint knows a tested one.
+    #[schemars(extend("examples" = ["17.11"]))]
     version: Option<String>,
     /// Edition of the system, where its maker has several.
+    #[schemars(extend("examples" = ["community"]))]
     edition: Option<String>,
     /// Resources of its services: small, medium or large. The environment's size unless given.
+    #[schemars(extend("examples" = ["medium"]))]
     size: Option<Size>,
     /// Leave the component out where this is false.
+    #[schemars(extend("default" = true, "examples" = [false]))]
     enabled: Option<bool>,
     /// Profile that must be asked for when starting, where not everything starts at once (Compose).
-    #[schemars(extend("format" = "name"))]
+    #[schemars(extend("format" = "name", "examples" = ["search"]))]
     profile: Option<String>,
     /// Which component provides what this one needs: `{ metadata = "postgresql" }`, or false to go without what is
     /// optional. Needed only where several provide the same.
+    #[schemars(extend("examples" = [{ "metadata": "postgresql", "engine": false }]))]
     needs: Option<BTreeMap<String, Provider>>,
     /// Other images than the blueprint's, by the blueprint's name for them: `{ app = "registry.example.com/x:1.2" }`.
+    #[schemars(extend("examples" = [{ "app": "registry.example.com/superset:6.1.0" }]))]
     images: Option<BTreeMap<String, String>>,
     /// Settings of single services.
+    #[schemars(extend("examples" = [{ "web": { "memory": "1GiB" } }]))]
     services: Option<BTreeMap<String, Service>>,
     /// Settings of single volumes.
+    #[schemars(extend("examples" = [{ "data": { "size": "50GiB" } }]))]
     volumes: Option<BTreeMap<String, Volume>>,
     /// Findings about this component that are accepted, each by its code, with the reason.
+    #[schemars(extend("examples" = [{ "untested-version": "tried by hand" }]))]
     allow: Option<BTreeMap<String, Reason>>,
     /// Keys of the platform's defaults that this environment takes out again: `["row_limit", "services.web.memory"]`.
+    #[schemars(extend("examples" = [["row_limit", "services.web.memory"]]))]
     unset: Option<Vec<String>>,
 }
 
@@ -114,17 +129,21 @@ pub enum Provider {
 pub struct Service {
     /// How many run at the same time; `{ min, max }` where load decides.
     #[schemars(with = "Option<Replicas>")]
+    #[schemars(extend("examples" = [3]))]
     replicas: Option<Value>,
     /// Memory limit, and what it counts in its host's budget: "2GiB".
-    #[schemars(extend("format" = "bytes"))]
+    #[schemars(extend("format" = "bytes", "examples" = ["2GiB"]))]
     memory: Option<String>,
     /// Guaranteed share of processors, and what it counts in its host's budget: "500m", "2", 0.5.
     #[schemars(with = "Option<Cpu>")]
+    #[schemars(extend("examples" = ["500m"]))]
     cpu: Option<Value>,
     /// Processors it may use at most.
     #[schemars(with = "Option<Cpu>")]
+    #[schemars(extend("examples" = [2]))]
     cpu_limit: Option<Value>,
     /// More environment variables. Never secrets: those are declared in blueprints and made by `secrets init`.
+    #[schemars(extend("examples" = [{ "TZ": "Europe/Paris" }]))]
     env: Option<BTreeMap<String, String>>,
 }
 
@@ -146,9 +165,11 @@ pub enum Replicas {
 pub struct Range {
     /// The least.
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("examples" = [3]))]
     min: i64,
     /// The most.
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("examples" = [10]))]
     max: i64,
 }
 
@@ -169,7 +190,7 @@ pub enum Cpu {
 #[serde(deny_unknown_fields)]
 pub struct Volume {
     /// Room for data: "50GiB".
-    #[schemars(extend("format" = "bytes"))]
+    #[schemars(extend("format" = "bytes", "examples" = ["50GiB"]))]
     size: Option<String>,
 }
 
@@ -178,35 +199,46 @@ pub struct Volume {
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// What it compiles to.
+    #[schemars(extend("examples" = ["compose"]))]
     target: Target,
     /// Resources of its services: small for compose, medium for swarm, large for kubernetes unless given.
+    #[schemars(extend("examples" = ["small"]))]
     size: Option<Size>,
     /// Whether it must survive the loss of one replica, host or zone: what runs once only is then a finding.
+    #[schemars(extend("default" = "single", "examples" = ["high"]))]
     availability: Option<Availability>,
     /// Domain of this environment, if it has its own. On compose: localhost unless given.
-    #[schemars(extend("format" = "domain"))]
+    #[schemars(extend("format" = "domain", "examples" = ["staging.data.example.com"]))]
     domain: Option<String>,
     /// Address that published ports are bound to: 127.0.0.1 on compose unless given, all addresses elsewhere.
+    #[schemars(extend("examples" = ["0.0.0.0"]))]
     bind: Option<String>,
     /// Range of private addresses for this environment's networks.
     #[schemars(extend("format" = "cidr"))]
+    #[schemars(extend("default" = "10.213.0.0/16", "examples" = ["10.213.0.0/16"]))]
     network: Option<String>,
     /// Machines or node pools. Their memory and processors are the budget that the services must fit into.
+    #[schemars(extend("examples" = [[{ "name": "local", "memory": "8GiB", "cpus": 4 }]]))]
     hosts: Option<Vec<Host>>,
     /// Zones that hosts and replicas are spread over.
-    #[schemars(extend("uniqueItems" = true))]
+    #[schemars(extend("uniqueItems" = true, "examples" = [["a", "b", "c"]]))]
     zones: Option<Vec<String>>,
     /// Where volumes lie.
+    #[schemars(extend("examples" = [{ "kind": "nfs", "server": "10.0.0.5", "path": "/export/lake" }]))]
     storage: Option<Storage>,
     /// Sets of components that start only when asked for: `{ search = ["elasticsearch"] }`.
     #[schemars(extend("propertyNames" = { "format": "name" }))]
+    #[schemars(extend("examples" = [{ "search": ["elasticsearch"] }]))]
     profiles: Option<BTreeMap<String, Vec<String>>>,
     /// Components as they differ in this environment, laid over the platform's.
+    #[schemars(extend("examples" = [{ "superset": { "replicas": 2 } }]))]
     components: Option<BTreeMap<String, Component>>,
     /// Files and folders in the bundle's folder that are yours: neither `verify` nor `build --check` reports them.
     #[schemars(extend("items" = { "type": "string", "format": "folder" }))]
+    #[schemars(extend("examples" = [["notes.md"]]))]
     keep: Option<Vec<String>>,
     /// Findings that are accepted in this environment, each by its code, with the reason.
+    #[schemars(extend("examples" = [{ "needs-cluster": "ingestion runs in production only" }]))]
     allow: Option<BTreeMap<String, Reason>>,
 }
 
@@ -215,20 +247,24 @@ pub struct Environment {
 #[serde(deny_unknown_fields)]
 pub struct Host {
     /// Its name.
-    #[schemars(extend("format" = "name"))]
+    #[schemars(extend("format" = "name", "examples" = ["local"]))]
     name: String,
     /// Memory of one machine.
-    #[schemars(extend("format" = "bytes"))]
+    #[schemars(extend("format" = "bytes", "examples" = ["8GiB"]))]
     memory: String,
     /// Processors of one machine.
     #[schemars(with = "Cpu")]
+    #[schemars(extend("examples" = [4]))]
     cpus: Value,
     /// How many there are of it.
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("default" = 1, "examples" = [3]))]
     count: Option<i64>,
     /// The zone it stands in.
+    #[schemars(extend("examples" = ["a"]))]
     zone: Option<String>,
     /// What is left to the machine itself; an eighth unless given.
+    #[schemars(extend("examples" = [{ "memory": "2GiB", "cpus": 1 }]))]
     reserve: Option<Reserve>,
 }
 
@@ -237,10 +273,11 @@ pub struct Host {
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
     /// Memory.
-    #[schemars(extend("format" = "bytes"))]
+    #[schemars(extend("format" = "bytes", "examples" = ["2GiB"]))]
     memory: Option<String>,
     /// Processors.
     #[schemars(with = "Option<Cpu>")]
+    #[schemars(extend("examples" = [1]))]
     cpus: Option<Value>,
 }
 
@@ -249,9 +286,12 @@ pub struct Reserve {
 #[serde(deny_unknown_fields)]
 pub struct Storage {
     /// On each machine itself, or shared over the network.
+    #[schemars(extend("examples" = ["nfs"]))]
     kind: StorageKind,
     /// NFS: the server.
+    #[schemars(extend("examples" = ["10.0.0.5"]))]
     server: Option<String>,
     /// NFS: the exported folder.
+    #[schemars(extend("examples" = ["/export/lake"]))]
     path: Option<String>,
 }

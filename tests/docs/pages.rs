@@ -1,0 +1,76 @@
+//! Pages about findings and commands.
+
+use std::fmt::Write as _;
+
+pub(crate) fn findings() -> String {
+    let mut text = super::header();
+    text.push_str(
+        "# Findings\n\n\
+         Everything that Lakewright may report, by code. An error stops a build; a warning or a note does not. Notes are shown\n\
+         by `lakewright check` only.\n\n\
+         A finding that can be allowed is silenced with its code and a reason, for a component, an environment or everywhere:\n\n\
+         ```toml\n\
+         [components.airbyte]\n\
+         allow.needs-cluster = \"ingestion runs in production only\"\n\
+         ```\n\n\
+         | code | severity | what is wrong | `allow` |\n| --- | --- | --- | --- |\n",
+    );
+    for rule in lakewright::rules() {
+        let _ = writeln!(
+            text,
+            "| [{0}](#{0}) | {1} | {2} | {3} |",
+            rule.code,
+            severity(rule),
+            rule.summary,
+            if rule.allowable { "yes" } else { "no" }
+        );
+    }
+    for rule in lakewright::rules() {
+        let allow = if rule.allowable {
+            format!("Can be allowed: `allow.{} = \"reason\"`.", rule.code)
+        } else {
+            "Cannot be allowed.".to_owned()
+        };
+        let _ = write!(
+            text,
+            "\n## {}\n\n{}: {}.\n\n{}\n\n**What to do.** {}\n\n{allow}\n",
+            rule.code,
+            capital(&severity(rule)),
+            rule.summary,
+            rule.why,
+            rule.fix,
+        );
+    }
+    text
+}
+
+fn severity(rule: &lakewright::diagnostic::Rule) -> String {
+    if rule.code == "blueprint-notice" {
+        // The blueprint says which.
+        return "note, warning or error".to_owned();
+    }
+    rule.severity.name().to_owned()
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+pub(crate) fn commands() -> String {
+    let mut text = super::header();
+    text.push_str(
+        "# Commands\n\n\
+         Exit status: 0 done, or no difference; 1 errors; 2 differences found (`build --check`, `verify`).\n\n\
+         Reports that were asked for go to standard output, findings of other commands to standard error. Output for people\n\
+         has colours on a terminal; `NO_COLOR` turns them off, `CLICOLOR_FORCE` on.\n\n",
+    );
+    text.push_str(lakewright::cli::reference().trim_end());
+    text.push('\n');
+    // Clap pads some lines on the right.
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    format!("{}\n", lines.join("\n"))
+}
