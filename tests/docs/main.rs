@@ -101,7 +101,12 @@ fn schemas_are_those_of_the_code() {
 #[test]
 fn pages_are_those_of_the_code() {
     let topology = "docs/reference/topology.md";
+    let mut readme = read("README.md");
+    for (name, text) in pages::excerpts() {
+        readme = fill(&readme, name, &text);
+    }
     hold(BTreeMap::from([
+        ("README.md".to_owned(), readme),
         ("docs/reference/findings.md".to_owned(), pages::findings()),
         ("docs/reference/commands.md".to_owned(), pages::commands()),
         (

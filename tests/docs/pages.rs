@@ -74,3 +74,71 @@ pub(crate) fn commands() -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     format!("{}\n", lines.join("\n"))
 }
+
+/// What the main README shows of an example and its bundle.
+pub(crate) fn excerpts() -> Vec<(&'static str, String)> {
+    let bundle = "generated/minimal/dev";
+    let compose = super::read(&format!("{bundle}/compose.yaml"));
+    let network = "  superset-to-postgresql:";
+    let block: Vec<&str> = compose
+        .lines()
+        .skip_while(|line| *line != network)
+        .enumerate()
+        .take_while(|(at, line)| *at == 0 || line.starts_with("    "))
+        .map(|(_, line)| line)
+        .collect();
+    let readme = super::read(&format!("{bundle}/README.md"));
+    let flows: Vec<&str> = readme
+        .lines()
+        .skip_while(|line| *line != "## Who may talk to whom")
+        .skip(1)
+        .take_while(|line| !line.starts_with('#'))
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    assert!(
+        block.len() > 2 && flows.len() > 2,
+        "{bundle} is not what this page shows any more"
+    );
+    let sums = super::read(&format!("{bundle}/SHA256SUMS"));
+    let files: Vec<&str> = sums
+        .lines()
+        .filter_map(|line| Some(line.split_once(' ')?.1.trim_start_matches([' ', '*'])))
+        .collect();
+    vec![
+        (
+            "topology",
+            format!(
+                "```toml\n{}```",
+                super::read("examples/minimal/platform.toml")
+            ),
+        ),
+        ("files", format!("```text\n{}\n```", tree(&files))),
+        (
+            "network",
+            format!("```yaml\n# {bundle}/compose.yaml\n{}\n```", block.join("\n")),
+        ),
+        ("flows", flows.join("\n")),
+    ]
+}
+
+/// Lists files by their first folder, each on one line.
+fn tree(files: &[&str]) -> String {
+    let mut folders: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
+    for file in files {
+        let (folder, name) = file.split_once('/').unwrap_or(("", file));
+        folders.entry(folder).or_default().push(name);
+    }
+    let width = folders.keys().map(|folder| folder.len() + 1).max().unwrap_or(0);
+    folders
+        .iter()
+        .map(|(folder, names)| {
+            let folder = if folder.is_empty() {
+                ".".to_owned()
+            } else {
+                format!("{folder}/")
+            };
+            format!("{folder:width$}  {}", names.join("  "))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
