@@ -53,7 +53,7 @@ fn around_the_program_nothing_matters() {
     let elsewhere = folder.path().join("elsewhere");
     write(&elsewhere.join("platform.toml"), read(EXAMPLE));
     let program_path = env!("CARGO_BIN_EXE_lakewright");
-    let mut check = |name: &str, build: &dyn Fn(&Path) -> std::process::Command| {
+    let check = |name: &str, build: &dyn Fn(&Path) -> std::process::Command| {
         let out = folder.path().join(name);
         let done = run(&mut build(&out));
         assert_eq!(done.status, 0, "{name}: {}", done.err);

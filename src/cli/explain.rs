@@ -53,7 +53,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
 ///
 /// # Errors
 /// A path that leads nowhere, with the nearest one that does.
-pub fn explain(
+fn explain(
     trace: &Trace,
     environment: &str,
     path: &str,
