@@ -346,10 +346,7 @@ fn secrets_are_made_once_and_never_shown() {
     }
     let second = init();
     assert_eq!(second.status, 0, "{}", second.err);
-    assert!(
-        made_files() == made,
-        "a second run leaves them as they are"
-    );
+    assert!(made_files() == made, "a second run leaves them as they are");
     // They belong to the user: neither a check nor a build minds them, and git ignores them.
     assert_eq!(run(lakewright().arg("verify").arg(&bundle)).status, 0);
     built(folder.path());
