@@ -78,10 +78,7 @@ pub(crate) fn page(blueprint: &Blueprint) -> String {
         ),
     );
     row("licence", about.license.clone());
-    row(
-        "layer, zone",
-        format!("{}, {}", about.layer, about.zone),
-    );
+    row("layer, zone", format!("{}, {}", about.layer, about.zone));
     if let Some(homepage) = &about.homepage {
         row("homepage", format!("<{homepage}>"));
     }
@@ -100,10 +97,7 @@ pub(crate) fn page(blueprint: &Blueprint) -> String {
         row("needs a Kubernetes API", cell(why));
     }
     for (target, support) in &model.targets {
-        row(
-            &format!("not on {target}"),
-            cell(&support.unsupported),
-        );
+        row(&format!("not on {target}"), cell(&support.unsupported));
     }
     row("facts", format!("looked up on {}", about.facts.checked));
 
@@ -282,7 +276,12 @@ fn services(blueprint: &Blueprint, text: &mut String) {
         .iter()
         .map(|(name, service)| (name, &service.workload))
         .chain(model.jobs.iter().map(|(name, job)| (name, &job.workload)))
-        .flat_map(|(name, workload)| workload.ports.iter().map(move |(port, spec)| (name, port, spec)))
+        .flat_map(|(name, workload)| {
+            workload
+                .ports
+                .iter()
+                .map(move |(port, spec)| (name, port, spec))
+        })
         .collect();
     if ports.is_empty() {
         return;
@@ -344,7 +343,9 @@ fn wiring(blueprint: &Blueprint, text: &mut String) {
         }
     }
     if !model.needs.is_empty() {
-        text.push_str("\n## Needs\n\n| name | capability | optional | when |\n| --- | --- | --- | --- |\n");
+        text.push_str(
+            "\n## Needs\n\n| name | capability | optional | when |\n| --- | --- | --- | --- |\n",
+        );
         for (name, need) in &model.needs {
             let when = match &need.when {
                 Some(when) => code(&when.written),
@@ -387,7 +388,9 @@ fn secrets(blueprint: &Blueprint, text: &mut String) {
     if blueprint.model.secrets.is_empty() {
         return;
     }
-    text.push_str("\n## Secrets\n\n| name | made as | what it is for | when |\n| --- | --- | --- | --- |\n");
+    text.push_str(
+        "\n## Secrets\n\n| name | made as | what it is for | when |\n| --- | --- | --- | --- |\n",
+    );
     for (name, secret) in &blueprint.model.secrets {
         let when = match &secret.when {
             Some(when) => code(&when.written),

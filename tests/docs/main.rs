@@ -137,7 +137,10 @@ fn blueprints_are_described_as_they_are() {
     for entry in fs::read_dir(folder).expect("the folder of the pages") {
         let name = entry.expect("a page").file_name();
         let path = format!("docs/reference/blueprints/{}", name.to_string_lossy());
-        assert!(known.contains(&path), "{path} is of no blueprint: remove it");
+        assert!(
+            known.contains(&path),
+            "{path} is of no blueprint: remove it"
+        );
     }
 }
 
@@ -168,7 +171,10 @@ fn every_rule_is_listed_once() {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for rule in text.split(": Rule = Rule {").skip(1) {
             let code = rule.split('"').nth(1).unwrap_or_default().to_owned();
-            assert!(written.insert(code.clone()), "two rules have the code {code}");
+            assert!(
+                written.insert(code.clone()),
+                "two rules have the code {code}"
+            );
         }
     }
     let listed: BTreeSet<String> = codes.iter().map(|code| (*code).to_owned()).collect();
@@ -180,7 +186,8 @@ fn rules_explain_themselves() {
     for rule in lakewright::rules() {
         let code = rule.code;
         assert!(
-            code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+            code.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
             "{code} is in kebab case"
         );
         assert!(
@@ -263,7 +270,10 @@ fn complete_topologies_of_the_pages_compile() {
             );
         }
     }
-    assert!(complete > 0, "no topology of the pages is marked `# complete`");
+    assert!(
+        complete > 0,
+        "no topology of the pages is marked `# complete`"
+    );
 }
 
 #[test]

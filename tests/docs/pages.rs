@@ -115,7 +115,10 @@ pub(crate) fn excerpts() -> Vec<(&'static str, String)> {
         ("files", format!("```text\n{}\n```", tree(&files))),
         (
             "network",
-            format!("```yaml\n# {bundle}/compose.yaml\n{}\n```", block.join("\n")),
+            format!(
+                "```yaml\n# {bundle}/compose.yaml\n{}\n```",
+                block.join("\n")
+            ),
         ),
         ("flows", flows.join("\n")),
     ]
@@ -128,7 +131,11 @@ fn tree(files: &[&str]) -> String {
         let (folder, name) = file.split_once('/').unwrap_or(("", file));
         folders.entry(folder).or_default().push(name);
     }
-    let width = folders.keys().map(|folder| folder.len() + 1).max().unwrap_or(0);
+    let width = folders
+        .keys()
+        .map(|folder| folder.len() + 1)
+        .max()
+        .unwrap_or(0);
     folders
         .iter()
         .map(|(folder, names)| {

@@ -65,27 +65,51 @@ const TABLES: &[(&str, &str, &str)] = &[
 
 /// What holds where a key is left out, where the schema cannot say it: table, key, words.
 const OTHERWISE: &[(&str, &str, &str)] = &[
-    ("[platform]", "domain", "`localhost` on compose, else it must be given"),
+    (
+        "[platform]",
+        "domain",
+        "`localhost` on compose, else it must be given",
+    ),
     ("[platform.licences]", "refuse", "none are refused"),
     ("[platform.licences]", "accept", "all are accepted"),
     ("[components.NAME]", "blueprint", "the component's name"),
     ("[components.NAME]", "version", "the blueprint's"),
     ("[components.NAME]", "edition", "the blueprint's"),
     ("[components.NAME]", "size", "the environment's"),
-    ("[components.NAME]", "profile", "that of the environment's `profiles`"),
+    (
+        "[components.NAME]",
+        "profile",
+        "that of the environment's `profiles`",
+    ),
     ("[components.NAME]", "needs", "the only provider there is"),
     ("[components.NAME]", "images", "the blueprint's"),
     ("[components.NAME]", "services", "the blueprint's"),
     ("[components.NAME]", "volumes", "the blueprint's"),
-    ("[components.NAME.services.SERVICE]", "replicas", "the blueprint's"),
-    ("[components.NAME.services.SERVICE]", "memory", "the blueprint's, by size"),
-    ("[components.NAME.services.SERVICE]", "cpu", "the blueprint's, by size"),
+    (
+        "[components.NAME.services.SERVICE]",
+        "replicas",
+        "the blueprint's",
+    ),
+    (
+        "[components.NAME.services.SERVICE]",
+        "memory",
+        "the blueprint's, by size",
+    ),
+    (
+        "[components.NAME.services.SERVICE]",
+        "cpu",
+        "the blueprint's, by size",
+    ),
     (
         "[components.NAME.services.SERVICE]",
         "cpu_limit",
         "the blueprint's, else four times `cpu`",
     ),
-    ("[components.NAME.volumes.VOLUME]", "size", "the blueprint's, by size"),
+    (
+        "[components.NAME.volumes.VOLUME]",
+        "size",
+        "the blueprint's, by size",
+    ),
     (
         "[environments.NAME]",
         "size",
@@ -138,9 +162,7 @@ pub(crate) fn keys() -> String {
         let known = TABLES
             .iter()
             .find(|(heading, ..)| heading == table)
-            .is_some_and(|(_, pointer, _)| {
-                find(&document, pointer)["properties"][key].is_object()
-            });
+            .is_some_and(|(_, pointer, _)| find(&document, pointer)["properties"][key].is_object());
         assert!(known, "{table} has no `{key}` any more");
     }
     let mut text = String::new();
@@ -153,7 +175,9 @@ pub(crate) fn keys() -> String {
         if !about.is_empty() {
             let _ = write!(text, "{about}\n\n");
         }
-        text.push_str("| key | type | default | example | what it is |\n| --- | --- | --- | --- | --- |\n");
+        text.push_str(
+            "| key | type | default | example | what it is |\n| --- | --- | --- | --- | --- |\n",
+        );
         let required: Vec<&str> = schema["required"]
             .as_array()
             .into_iter()
@@ -214,9 +238,11 @@ fn toml_of(value: &Json) -> String {
                 .map_or_else(|| Value::Float(number.as_f64().unwrap_or(0.0)), Value::Int),
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(items) => Value::List(items.iter().map(convert).collect()),
-            Json::Object(table) => {
-                Value::table(table.iter().map(|(key, value)| (key.clone(), convert(value))))
-            }
+            Json::Object(table) => Value::table(
+                table
+                    .iter()
+                    .map(|(key, value)| (key.clone(), convert(value))),
+            ),
         }
     }
     convert(value).to_string()
@@ -261,10 +287,9 @@ fn kind(schema: &Json) -> String {
         (_, Some("bytes")) => "size".to_owned(),
         (_, Some("cpu")) => "share of processors".to_owned(),
         (_, Some("cidr")) => "range of private addresses".to_owned(),
-        (_, Some("name" | "domain" | "folder")) => schema["format"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        (_, Some("name" | "domain" | "folder")) => {
+            schema["format"].as_str().unwrap_or_default().to_owned()
+        }
         ("string", _) => "text".to_owned(),
         ("boolean", _) => "true or false".to_owned(),
         ("integer", _) => whole(&schema["minimum"], &schema["maximum"]),
