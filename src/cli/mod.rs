@@ -11,7 +11,7 @@ mod schema;
 mod secrets;
 mod verify;
 
-pub use schema::SCHEMAS;
+pub use schema::{Document, SCHEMAS};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

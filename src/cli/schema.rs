@@ -26,8 +26,11 @@ enum Name {
     Bundle,
 }
 
+/// Makes the text of a schema.
+pub type Document = fn() -> String;
+
 /// The schemas there are, by the names of their files without the ending.
-pub const SCHEMAS: &[(&str, fn() -> String)] = &[
+pub const SCHEMAS: &[(&str, Document)] = &[
     ("topology", document::<Topology>),
     ("blueprint", document::<Blueprint>),
     ("bundle", document::<Inventory>),
