@@ -180,7 +180,7 @@ fn files_that_are_no_topology_are_refused() {
 fn a_file_that_may_not_be_read_is_refused() {
     let folder = scratch();
     let path = write(&folder.path().join("platform.toml"), SMALL);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("a mode");
     // Root reads everything.
     if fs::read(&path).is_err() {
         let error = refused(&path, &[]);

@@ -315,10 +315,11 @@ fn blueprints() -> Vec<Blueprint> {
         .collect()
 }
 
+/// The files of a bundle: bytes, and whether each can be run.
+type Files = BTreeMap<String, (Vec<u8>, bool)>;
+
 /// What a compilation says and makes, to compare it with another.
-fn outcome(
-    compiled: &mut Compiled,
-) -> (String, BTreeMap<String, BTreeMap<String, (Vec<u8>, bool)>>) {
+fn outcome(compiled: &mut Compiled) -> (String, BTreeMap<String, Files>) {
     let bundles = compiled
         .bundles
         .iter()
@@ -446,7 +447,7 @@ fn named(list: &Json, key: &str) -> Vec<String> {
 }
 
 /// A Compose file uses what it defines, and defines what it uses.
-fn compose_holds(bundle: &BTreeMap<String, (Vec<u8>, bool)>) {
+fn compose_holds(bundle: &Files) {
     let text = std::str::from_utf8(&bundle["compose.yaml"].0).expect("text");
     let compose: Json = serde_saphyr::from_str(text).expect("YAML");
     let services = compose["services"].as_object().expect("services");
