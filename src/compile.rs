@@ -1,6 +1,6 @@
 //! The whole way, from a topology's text to sealed bundles in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::backend;
@@ -12,7 +12,7 @@ use crate::diagnostic::{Finding, Severity};
 use crate::platform::Platform;
 use crate::resolve::trace::Trace;
 use crate::resolve::{self, Cache};
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Place, Sources};
 use crate::terms;
 use crate::topology::layer::{Allow, layer};
 use crate::topology::{self, Topology};
@@ -76,7 +76,7 @@ impl Compiler {
         explain: bool,
     ) -> Vec<Compiled> {
         let mut compiled = Vec::new();
-        let mut allows: Vec<(Allow, bool)> = Vec::new();
+        let mut allows: BTreeMap<Place, (Allow, bool)> = BTreeMap::new();
         for name in names {
             let layered = match layer(topology, name) {
                 Ok(layered) => layered,
@@ -109,13 +109,10 @@ impl Compiler {
             check::apply_allows(&mut findings, &layered.allow, &mut used);
             for (at, allow) in layered.allow.iter().enumerate() {
                 // One that stands for all environments is used when it is in one of them.
-                match allows
-                    .iter_mut()
-                    .find(|(known, _)| known.place == allow.place)
-                {
-                    Some((_, known)) => *known |= used.contains(&at),
-                    None => allows.push((allow.clone(), used.contains(&at))),
-                }
+                let (_, known) = allows
+                    .entry(allow.place.clone())
+                    .or_insert_with(|| (allow.clone(), false));
+                *known |= used.contains(&at);
             }
             let broken = findings
                 .iter()
@@ -127,7 +124,7 @@ impl Compiler {
         }
         // Whether an `allow` is of use is known only when every environment was looked at.
         if names.len() == topology.environments().len() && compiled.len() == names.len() {
-            let unused = allows.iter().filter(|(_, used)| !used);
+            let unused = allows.values().filter(|(_, used)| !used);
             self.findings
                 .extend(unused.map(|(allow, _)| check::unused_allow(allow)));
         }
@@ -175,8 +172,7 @@ impl Compiler {
                 });
             }
         }
-        let mut consumers: std::collections::BTreeMap<&str, Vec<String>> =
-            std::collections::BTreeMap::new();
+        let mut consumers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for service in &platform.services {
             for secret in &service.secrets {
                 consumers

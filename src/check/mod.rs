@@ -22,7 +22,7 @@ mod unsafe_storage;
 mod unsupported_target;
 mod untested_version;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::platform::Platform;
@@ -85,20 +85,24 @@ pub fn check(platform: &Platform) -> Vec<Finding> {
 
 /// Takes out the findings that one of these accepts, and notes which of these did.
 pub fn apply_allows(findings: &mut Vec<Finding>, allows: &[Allow], used: &mut BTreeSet<usize>) {
+    // By code and component, since both lists grow with the platform.
+    let mut by_subject: BTreeMap<(&str, Option<&str>), Vec<usize>> = BTreeMap::new();
+    for (at, allow) in allows.iter().enumerate() {
+        let subject = (allow.code.as_str(), allow.component.as_deref());
+        by_subject.entry(subject).or_default().push(at);
+    }
     findings.retain(|finding| {
         if !finding.rule.allowable {
             return true;
         }
-        let accepted = allows.iter().enumerate().filter(|(_, allow)| {
-            allow.code == finding.rule.code
-                && (allow.component.is_none() || allow.component == finding.component)
-        });
-        let mut kept = true;
-        for (at, _) in accepted {
-            used.insert(at);
-            kept = false;
-        }
-        kept
+        let code = finding.rule.code;
+        let everywhere = by_subject.get(&(code, None));
+        let here = finding
+            .component
+            .as_deref()
+            .and_then(|component| by_subject.get(&(code, Some(component))));
+        used.extend(everywhere.into_iter().chain(here).flatten());
+        everywhere.is_none() && here.is_none()
     });
 }
 

@@ -63,6 +63,8 @@ struct Resolver<'a, 'r> {
     environment_names: Value,
     platform_names: Value,
     drafts: Vec<Draft<'a>>,
+    /// Positions of the drafts by their names.
+    by_name: BTreeMap<String, usize>,
 }
 
 /// Resolves an environment.
@@ -104,6 +106,7 @@ pub fn resolve(
         environment_names,
         platform_names,
         drafts: Vec::new(),
+        by_name: BTreeMap::new(),
     };
     let before = resolver.findings.len();
     resolver.components();
@@ -153,6 +156,12 @@ fn drop_follow_ups(findings: &mut Vec<Finding>, first: usize, rules: &[&'static 
 
 impl Resolver<'_, '_> {
     fn components(&mut self) {
+        let mut profiles: BTreeMap<&str, &String> = BTreeMap::new();
+        for (profile, members) in &self.layered.profiles {
+            for member in members {
+                profiles.entry(&member.value).or_insert(profile);
+            }
+        }
         for (name, component) in &self.layered.components {
             let blueprint = &component.blueprint;
             match self.library.load(self.sources, &blueprint.value) {
@@ -190,7 +199,8 @@ impl Resolver<'_, '_> {
                         .profile
                         .as_ref()
                         .map(|profile| profile.value.clone())
-                        .or_else(|| profile_of(self.layered, name));
+                        .or_else(|| profiles.get(name.as_str()).copied().cloned());
+                    self.by_name.insert(name.clone(), self.drafts.len());
                     self.drafts.push(draft);
                 }
             }
@@ -203,9 +213,7 @@ impl Resolver<'_, '_> {
             [one] => one.clone(),
             _ => return None,
         };
-        if self.drafts.iter().any(|draft| draft.name == name)
-            || self.layered.components.contains_key(&name)
-        {
+        if self.by_name.contains_key(&name) || self.layered.components.contains_key(&name) {
             return None;
         }
         let loaded = match self.library.load(self.sources, &name)? {
@@ -232,6 +240,7 @@ impl Resolver<'_, '_> {
             &mut self.findings,
         );
         draft.added_for = Some(self.drafts[consumer].name.clone());
+        self.by_name.insert(name, self.drafts.len());
         self.drafts.push(draft);
         Some(self.drafts.len() - 1)
     }
@@ -299,14 +308,6 @@ impl Resolver<'_, '_> {
 
 /// The capability of the proxy, bound by itself to every published port.
 const EDGE: &str = "edge";
-
-fn profile_of(layered: &Layered, component: &str) -> Option<String> {
-    layered
-        .profiles
-        .iter()
-        .find(|(_, members)| members.iter().any(|member| member.value == component))
-        .map(|(profile, _)| profile.clone())
-}
 
 fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Environment {
     let target = layered.target.value;

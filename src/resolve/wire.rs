@@ -4,6 +4,7 @@
 //! when nothing provides what they do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::component::Draft;
 use super::{EDGE, Resolver};
@@ -98,8 +99,9 @@ impl<'a> Resolver<'a, '_> {
         while at < self.drafts.len() {
             self.check_choices(at);
             if self.drafts[at].unsupported.is_none() {
-                for (name, need) in self.drafts[at].blueprint.clone().model.needs.clone() {
-                    if let Some(binding) = self.bind(at, &name, &need, &mut providers) {
+                let blueprint = Arc::clone(&self.drafts[at].blueprint);
+                for (name, need) in &blueprint.model.needs {
+                    if let Some(binding) = self.bind(at, name, need, &mut providers) {
                         bindings.push(binding);
                     }
                 }
@@ -170,13 +172,10 @@ impl<'a> Resolver<'a, '_> {
         let choice = self.drafts[at]
             .layered
             .and_then(|layered| layered.needs.get(name));
-        let others: Vec<(usize, String)> = providers
-            .get(capability)
-            .into_iter()
-            .flatten()
-            .filter(|(provider, _)| *provider != at)
-            .cloned()
-            .collect();
+        let others = || {
+            let all = providers.get(capability).into_iter().flatten();
+            all.filter(|(provider, _)| *provider != at)
+        };
         let need_place = match choice {
             Some(choice) => choice.place.clone(),
             None => self.drafts[at].place.clone(),
@@ -196,12 +195,9 @@ impl<'a> Resolver<'a, '_> {
                 return None;
             }
             Some(Some(chosen)) => {
-                let found = others
-                    .iter()
-                    .find(|(provider, _)| self.drafts[*provider].name == chosen);
+                let found = self.provide_of(chosen, at, capability);
                 if found.is_none() {
-                    let able: Vec<&str> = others
-                        .iter()
+                    let able: Vec<&str> = others()
                         .map(|(at, _)| self.drafts[*at].name.as_str())
                         .collect();
                     let known = self.drafts.iter().any(|draft| draft.name == chosen);
@@ -224,14 +220,16 @@ impl<'a> Resolver<'a, '_> {
                         .component(consumer.clone());
                     self.findings.push(finding);
                 }
-                return found.cloned();
+                return found;
             }
             None => {}
         }
-        match others.as_slice() {
-            [one] => Some(one.clone()),
-            [] if optional => None,
-            [] => {
+        // More than two are of interest only where they are an error.
+        let first = others().next().cloned();
+        match (first, others().nth(1).is_some()) {
+            (Some(one), false) => Some(one),
+            (None, _) if optional => None,
+            (None, _) => {
                 if let Some(added) = self.add_helper(at, capability, &need_place) {
                     self.index_one(added, providers);
                     return providers
@@ -244,12 +242,13 @@ impl<'a> Resolver<'a, '_> {
                 self.report_missing(at, name, capability, need_place);
                 None
             }
-            several => {
+            (Some((first, _)), true) => {
+                let several: Vec<usize> = others().map(|(provider, _)| *provider).collect();
                 let names: Vec<String> = several
                     .iter()
-                    .map(|(provider, _)| format!("`{}`", self.drafts[*provider].name))
+                    .map(|provider| format!("`{}`", self.drafts[*provider].name))
                     .collect();
-                let first = &self.drafts[several[0].0].name;
+                let first = &self.drafts[first].name;
                 let mut finding = Finding::new(
                     &AMBIGUOUS_PROVIDER,
                     need_place,
@@ -260,13 +259,28 @@ impl<'a> Resolver<'a, '_> {
                 )
                 .help(format!("choose one: needs = {{ {name} = \"{first}\" }}"))
                 .component(consumer);
-                for (provider, _) in several {
-                    finding = finding.related(self.drafts[*provider].place.clone(), "provides it");
+                for provider in several {
+                    finding = finding.related(self.drafts[provider].place.clone(), "provides it");
                 }
                 self.findings.push(finding);
                 None
             }
         }
+    }
+
+    /// Returns what a component chosen by its name provides of a capability.
+    fn provide_of(
+        &self,
+        chosen: &str,
+        consumer: usize,
+        capability: &str,
+    ) -> Option<(usize, String)> {
+        let at = *self.by_name.get(chosen)?;
+        let draft = &self.drafts[at];
+        let able = at != consumer && draft.unsupported.is_none();
+        let mut provides = draft.blueprint.model.provides.iter();
+        let (name, _) = provides.find(|(_, provide)| able && provide.capability == capability)?;
+        Some((at, name.clone()))
     }
 
     fn report_missing(&mut self, at: usize, name: &str, capability: &str, place: Place) {

@@ -55,7 +55,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         volumes: BTreeMap::new(),
         configs: BTreeMap::new(),
     };
-    for service in &platform.services {
+    for (at, service) in platform.services.iter().enumerate() {
         let component = platform.component_of(service);
         for file in service.files.values() {
             let path = &paths[&key(service, file)];
@@ -88,7 +88,8 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
                     labelled(&component.name, "secrets"),
                 );
             }
-            let built = compose_service(platform, service, &instance, &paths, &networks);
+            let joined = networks.of[at].iter().cloned().collect();
+            let built = compose_service(platform, service, &instance, &paths, joined);
             compose.services.insert(instance.name.clone(), built);
         }
     }
@@ -236,23 +237,21 @@ fn labelled(component: &str, what: &str) -> Labelled {
 }
 
 /// Networks: one for each pair of components that talk, one inside a component whose services do.
-struct Networks<'p> {
+struct Networks {
     /// Services by network.
     members: BTreeMap<String, BTreeSet<usize>>,
     /// What each network is for.
     purpose: BTreeMap<String, String>,
     /// Networks by service.
     of: Vec<BTreeSet<String>>,
-    platform: &'p Platform,
 }
 
-impl<'p> Networks<'p> {
-    fn new(platform: &'p Platform) -> Self {
+impl Networks {
+    fn new(platform: &Platform) -> Self {
         let mut networks = Self {
             members: BTreeMap::new(),
             purpose: BTreeMap::new(),
             of: vec![BTreeSet::new(); platform.services.len()],
-            platform,
         };
         for flow in &platform.flows {
             let name_of = |service: usize| &platform.component_of(&platform.services[service]).name;
@@ -290,24 +289,6 @@ impl<'p> Networks<'p> {
             .entry(name.to_owned())
             .or_insert_with(|| purpose.to_owned());
         self.of[service].insert(name.to_owned());
-    }
-
-    fn of(&self, service: &Service) -> Vec<String> {
-        let at = self
-            .platform
-            .services
-            .binary_search_by(|other| {
-                (other.component, &other.name).cmp(&(service.component, &service.name))
-            })
-            .ok()
-            .or_else(|| {
-                self.platform
-                    .services
-                    .iter()
-                    .position(|other| other.name == service.name)
-            });
-        at.map(|at| self.of[at].iter().cloned().collect())
-            .unwrap_or_default()
     }
 
     fn definitions(&self, platform: &Platform) -> BTreeMap<String, Network> {
@@ -379,10 +360,9 @@ fn compose_service(
     service: &Service,
     instance: &Instance,
     paths: &BTreeMap<(usize, &str, &str), String>,
-    networks: &Networks<'_>,
+    networks: Vec<String>,
 ) -> model::Service {
     let component = platform.component_of(service);
-    let networks = networks.of(service);
     let mut volumes: Vec<Mount> = service
         .mounts
         .iter()
