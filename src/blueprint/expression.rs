@@ -202,6 +202,11 @@ impl Expression {
         evaluate(&self.0, names).map(Cow::into_owned)
     }
 
+    /// Says whether the expression uses `table.key` with a key that passes the test.
+    pub fn uses(&self, table: &str, test: impl Fn(&str) -> bool) -> bool {
+        uses(&self.0, table, &test)
+    }
+
     /// Returns the dotted names the expression uses, such as `options.row_limit`, sorted; for `explain`.
     pub fn names(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -209,6 +214,27 @@ impl Expression {
         found.sort();
         found.dedup();
         found
+    }
+}
+
+/// Says whether something in the expression is `table.key` with a key that passes the test.
+fn uses(node: &Node, table: &str, test: &dyn Fn(&str) -> bool) -> bool {
+    match node {
+        Node::Literal(_) | Node::Name(_) => false,
+        Node::Member(base, key) => match &**base {
+            Node::Name(name) => name == table && test(key),
+            other => uses(other, table, test),
+        },
+        Node::List(items) | Node::Call(_, items) => {
+            items.iter().any(|item| uses(item, table, test))
+        }
+        Node::Not(base) | Node::Minus(base) => uses(base, table, test),
+        Node::Index(left, right) | Node::Binary(_, left, right) => {
+            uses(left, table, test) || uses(right, table, test)
+        }
+        Node::Choice(condition, yes, no) => [condition, yes, no]
+            .into_iter()
+            .any(|part| uses(part, table, test)),
     }
 }
 
@@ -555,16 +581,29 @@ impl Parser<'_> {
         Ok(node)
     }
 
+    /// Reads operands and the operators between them that bind at least as tightly as a level.
     fn binary(&mut self, level: usize) -> Result<Node, ExpressionError> {
-        let Some(operators) = LEVELS.get(level) else {
-            return self.unary();
-        };
-        let mut left = self.binary(level + 1)?;
-        while let Some((_, operator)) = operators.iter().find(|(symbol, _)| self.take(symbol)) {
-            let right = self.binary(level + 1)?;
-            left = Node::Binary(*operator, Box::new(left), Box::new(right));
+        let mut left = self.unary()?;
+        while let Some((found, operator)) = self.operator(level) {
+            let right = self.binary(found + 1)?;
+            left = Node::Binary(operator, Box::new(left), Box::new(right));
         }
         Ok(left)
+    }
+
+    /// Takes the operator that comes next, if it binds at least as tightly as a level.
+    fn operator(&mut self, level: usize) -> Option<(usize, Operator)> {
+        self.skip_space();
+        // Most operands are followed by none.
+        let next = self.rest().bytes().next()?;
+        if !b"?|&=!<>i+-*/%".contains(&next) {
+            return None;
+        }
+        (level..LEVELS.len()).find_map(|at| {
+            let mut operators = LEVELS[at].iter();
+            let (_, operator) = operators.find(|(symbol, _)| self.take(symbol))?;
+            Some((at, *operator))
+        })
     }
 
     fn unary(&mut self) -> Result<Node, ExpressionError> {
