@@ -1,6 +1,6 @@
 //! Components: blueprint, version, edition and options of each, with defaults applied once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -184,17 +184,25 @@ pub(super) fn draft<'a>(
 /// Computes the variables that depend on options and the environment alone, for conditions of services, which are
 /// needed before anything else is known. All variables are computed, and their faults reported, once everything is.
 fn early_vars(blueprint: &Blueprint, base: &mut BTreeMap<String, Value>) {
-    let expressions: BTreeMap<String, &Expr> = blueprint
-        .model
-        .vars
-        .iter()
-        .map(|(name, expression)| (name.clone(), expression))
-        .collect();
+    let expressions = expressions(&blueprint.model.vars);
     base.insert("vars".to_owned(), Value::Table(BTreeMap::new()));
-    evaluate_in_order(base, "vars", &expressions, |_, _, _, _| {});
+    evaluate_in_order(
+        &Names::new(&BTreeMap::new()),
+        base,
+        "vars",
+        &expressions,
+        |_, _, _, _| {},
+    );
     if let Some(Value::Table(vars)) = base.get_mut("vars") {
         vars.retain(|_, value| *value != Value::Null);
     }
+}
+
+/// Lists expressions for their evaluation.
+pub(super) fn expressions(vars: &BTreeMap<String, Expr>) -> BTreeMap<&str, &Expr> {
+    vars.iter()
+        .map(|(name, expression)| (name.as_str(), expression))
+        .collect()
 }
 
 fn edition(
@@ -314,6 +322,10 @@ fn typed(layered: &LayeredComponent) -> Vec<TypedText> {
 /// # Errors
 /// What is wrong with an option's own schema.
 pub fn option_schema(blueprint: &Blueprint) -> Result<serde_json::Value, Finding> {
+    compiled_options(blueprint).map(|(document, _)| document)
+}
+
+fn compiled_options(blueprint: &Blueprint) -> Result<(serde_json::Value, Schema), Finding> {
     let properties = blueprint
         .model
         .options
@@ -328,7 +340,7 @@ pub fn option_schema(blueprint: &Blueprint) -> Result<serde_json::Value, Finding
         "properties": properties,
     });
     match Schema::compile(document.clone()) {
-        Ok(_) => Ok(document),
+        Ok(schema) => Ok((document, schema)),
         Err(error) => Err(Finding::new(
             &FAULTY_BLUEPRINT,
             blueprint.place(["options"]),
@@ -418,13 +430,12 @@ fn options(
     if let Some(given) = given.filter(|given| given.entries().next().is_some()) {
         let schema = match schemas.get(&blueprint.name) {
             Some(schema) => Some(Arc::clone(schema)),
-            None => match option_schema(blueprint).map(Schema::compile) {
-                Ok(Ok(schema)) => {
+            None => match compiled_options(blueprint) {
+                Ok((_, schema)) => {
                     let schema = Arc::new(schema);
                     schemas.insert(blueprint.name.clone(), Arc::clone(&schema));
                     Some(schema)
                 }
-                Ok(Err(_)) => None,
                 Err(finding) => {
                     findings.push(finding);
                     None
@@ -493,13 +504,14 @@ fn options(
                 || Explained::one(default, "default of the blueprint", default_place()),
             );
         } else if let Some(expression) = &spec.computed {
-            computed.insert(name.clone(), expression);
+            computed.insert(name.as_str(), expression);
         } else {
             options.insert(name.clone(), Value::Null);
         }
     }
     base.insert("options".to_owned(), Value::Table(options));
     evaluate_in_order(
+        &Names::new(&BTreeMap::new()),
         base,
         "options",
         &computed,
@@ -576,37 +588,38 @@ pub(super) fn uses(component: &str, service: Option<&str>, names: &[String]) -> 
 }
 
 /// Evaluates expressions that may refer to each other as `<table>.<name>`, each after those it uses, into that table
-/// of the scope. What cannot be evaluated is reported and stands as nothing.
+/// of the scope, in front of the names around it. What cannot be evaluated is reported and stands as nothing.
 pub(super) fn evaluate_in_order(
+    around: &Names<'_>,
     scope: &mut BTreeMap<String, Value>,
     table: &str,
-    expressions: &BTreeMap<String, &Expr>,
+    expressions: &BTreeMap<&str, &Expr>,
     mut settle: impl FnMut(&str, &mut Value, &Expr, Result<(), String>),
 ) {
-    let prefix = format!("{table}.");
-    let mut left: Vec<&String> = expressions.keys().collect();
+    let mut left: BTreeSet<&str> = expressions.keys().copied().collect();
     while !left.is_empty() {
-        let ready: Vec<&String> = left
+        let ready: Vec<&str> = left
             .iter()
             .copied()
             .filter(|name| {
-                expressions[*name].parsed.names().iter().all(|used| {
-                    used.strip_prefix(&prefix)
-                        .map(|rest| rest.split('.').next().unwrap_or(rest))
-                        .is_none_or(|used| !left.iter().any(|other| *other == used))
-                })
+                let parsed = &expressions[*name].parsed;
+                !parsed.uses(table, |used| left.contains(used))
             })
             .collect();
         let stuck = ready.is_empty();
-        let round = if stuck { left.clone() } else { ready };
-        for name in &round {
-            let expression = expressions[*name];
+        let round = if stuck {
+            left.iter().copied().collect()
+        } else {
+            ready
+        };
+        for name in round {
+            let expression = expressions[name];
             let result = if stuck {
                 Err("it depends on itself".to_owned())
             } else {
                 expression
                     .parsed
-                    .evaluate(&Names::new(scope))
+                    .evaluate(&around.with(scope))
                     .map_err(|error| error.to_string())
             };
             let (mut value, result) = match result {
@@ -615,9 +628,9 @@ pub(super) fn evaluate_in_order(
             };
             settle(name, &mut value, expression, result);
             if let Some(Value::Table(entries)) = scope.get_mut(table) {
-                entries.insert((*name).clone(), value);
+                entries.insert(name.to_owned(), value);
             }
+            left.remove(name);
         }
-        left.retain(|name| !round.contains(name));
     }
 }

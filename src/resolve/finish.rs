@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::component::{Draft, evaluate_in_order, uses};
+use super::component::{Draft, evaluate_in_order, expressions, uses};
 use super::service::{Sized, inactive, names_of};
 use super::trace::Explained;
 use super::wire::{BINDING_CONFLICT, Binding};
@@ -695,19 +695,13 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         if draft.unsupported.is_some() {
             return;
         }
-        let expressions: BTreeMap<String, &Expr> = draft
-            .blueprint
-            .model
-            .vars
-            .iter()
-            .map(|(name, expression)| (name.clone(), expression))
-            .collect();
-        let mut all = draft.base.clone();
-        all.append(&mut scope.names.clone());
-        all.insert("vars".to_owned(), Value::Table(BTreeMap::new()));
+        let expressions = expressions(&draft.blueprint.model.vars);
+        let empty = Value::Table(BTreeMap::new());
+        scope.names.insert("vars".to_owned(), empty);
         let (trace, findings) = (&mut *self.resolver.trace, &mut self.resolver.findings);
         evaluate_in_order(
-            &mut all,
+            &Names::new(&draft.base),
+            &mut scope.names,
             "vars",
             &expressions,
             |name, value, expression, result| {
@@ -738,9 +732,6 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 }
             },
         );
-        scope
-            .names
-            .insert("vars".to_owned(), all.remove("vars").unwrap_or_default());
     }
 
     fn own_secrets(&mut self, at: usize, scope: &Scope, secrets: &mut BTreeMap<String, Secret>) {
@@ -810,9 +801,10 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let names = base.with(&scope.names);
         let volumes = self.volumes(at);
         let (images, builds) = self.images(at, &names);
+        let context = render::context(&names);
         let mut services = Vec::new();
         for position in 0..self.sized[at].len() {
-            services.push(self.service(at, position, &names, &volumes, &images));
+            services.push(self.service(at, position, &names, &context, &volumes, &images));
         }
         let mut findings = Vec::new();
         let mut notices = Vec::new();
@@ -1094,6 +1086,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         at: usize,
         position: usize,
         names: &Names<'_>,
+        context: &tera::Context,
         volumes: &[(&str, Volume)],
         images: &BTreeMap<&'f str, Image>,
     ) -> Service {
@@ -1135,7 +1128,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let needs = self.needs_of(at, sized, &mut findings);
         let secrets = self.secrets_of(at, sized, &needs, &names, &mut findings);
         let env = self.env(draft, sized, &needs, &names, &mut findings);
-        let files = self.files(draft, sized, &names, &mut findings);
+        let files = self.files(draft, sized, &names, context, &own, &mut findings);
         let mut mounts = BTreeMap::new();
         for (path, spec) in &workload.volumes {
             let (name, read_only) = match spec {
@@ -1351,38 +1344,26 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         with_jvm: bool,
         findings: &mut Vec<Finding>,
     ) {
+        let expressions: BTreeMap<&str, &Expr> = expressions(&sized.workload.vars)
+            .into_iter()
+            .filter(|(_, expression)| {
+                let names = expression.parsed.names();
+                names.iter().any(|name| name.starts_with("jvm")) == with_jvm
+            })
+            .collect();
+        if expressions.is_empty() {
+            return;
+        }
         let inherited = own
             .get("vars")
             .or_else(|| names.get("vars"))
             .cloned()
             .unwrap_or_default();
-        let expressions: BTreeMap<String, &Expr> = sized
-            .workload
-            .vars
-            .iter()
-            .filter(|(_, expression)| {
-                expression
-                    .parsed
-                    .names()
-                    .iter()
-                    .any(|name| name.starts_with("jvm"))
-                    == with_jvm
-            })
-            .map(|(name, expression)| (name.clone(), expression))
-            .collect();
-        if expressions.is_empty() {
-            return;
-        }
-        let mut all: BTreeMap<String, Value> = names
-            .all()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect();
-        all.extend(own.clone());
-        all.insert("vars".to_owned(), inherited);
+        own.insert("vars".to_owned(), inherited);
         let trace = &mut *self.resolver.trace;
         evaluate_in_order(
-            &mut all,
+            names,
+            own,
             "vars",
             &expressions,
             |name, value, expression, result| {
@@ -1415,7 +1396,6 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 }
             },
         );
-        own.insert("vars".to_owned(), all.remove("vars").unwrap_or_default());
     }
 
     /// Returns the bindings that a service uses.
@@ -1608,13 +1588,17 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         draft: &Draft<'_>,
         sized: &Sized<'_>,
         names: &Names<'_>,
+        context: &tera::Context,
+        own: &BTreeMap<String, Value>,
         findings: &mut Vec<Finding>,
     ) -> BTreeMap<String, File> {
         let mut files = BTreeMap::new();
         if sized.workload.files.is_empty() {
             return files;
         }
-        let context = render::context(names);
+        // What all services of the component see was converted once.
+        let mut context = context.clone();
+        render::extend(&mut context, own);
         let blueprint = &draft.blueprint;
         for (path, spec) in &sized.workload.files {
             let origin = blueprint.place([sized.table(), sized.key, "files", path]);

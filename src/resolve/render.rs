@@ -38,13 +38,20 @@ pub(super) struct Engine {
     engines: BTreeMap<String, Result<Tera, ()>>,
 }
 
-/// Makes Tera's context from names in scope, once for all files of a service.
+/// Makes Tera's context from names in scope.
 pub(super) fn context(names: &Names<'_>) -> Context {
     let mut context = Context::new();
     for (name, value) in names.all() {
         context.insert(name.to_owned(), value);
     }
     context
+}
+
+/// Puts more names in front of those of a context.
+pub(super) fn extend(context: &mut Context, names: &BTreeMap<String, Value>) {
+    for (name, value) in names {
+        context.insert(name.clone(), value);
+    }
 }
 
 impl Engine {
