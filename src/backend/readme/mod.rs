@@ -3,6 +3,7 @@
 //! Rendered with Handlebars, one template per language, from the same platform and the same sizing that the checks use.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use handlebars::Handlebars;
 use serde::Serialize;
@@ -148,16 +149,30 @@ struct NotesRow<'p> {
 
 /// Renders the README.
 pub fn render(platform: &Platform, project: &str) -> String {
-    let template = match platform.environment.locale {
-        Locale::En => include_str!("en.hbs"),
-        Locale::Fr => include_str!("fr.hbs"),
+    let engine = match platform.environment.locale {
+        Locale::En => &*EN,
+        Locale::Fr => &*FR,
     };
+    engine
+        .render(TEMPLATE, &readme(platform, project))
+        .unwrap_or_else(|error| format!("Defect of lakewright: {error}\n"))
+}
+
+/// The name of the one template that an engine has.
+const TEMPLATE: &str = "readme";
+
+/// Compiled when first used: that takes as long as everything else that is done for a small platform.
+static EN: LazyLock<Handlebars<'static>> = LazyLock::new(|| engine(include_str!("en.hbs")));
+static FR: LazyLock<Handlebars<'static>> = LazyLock::new(|| engine(include_str!("fr.hbs")));
+
+fn engine(template: &str) -> Handlebars<'static> {
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
     handlebars.register_escape_fn(markdown);
     handlebars
-        .render_template(template, &readme(platform, project))
-        .unwrap_or_else(|error| format!("Defect of lakewright: {error}\n"))
+        .register_template_string(TEMPLATE, template)
+        .expect("a template of Lakewright's own; a test renders every one");
+    handlebars
 }
 
 /// Escapes what Markdown would read as HTML or as the end of a table's cell; code spans keep working.
