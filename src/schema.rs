@@ -45,8 +45,11 @@ pub static MISSING_KEY: Rule = Rule {
     allowable: false,
 };
 
+/// Name, test, and what is expected.
+type Format = (&'static str, fn(&str) -> bool, &'static str);
+
 /// Formats of texts that the schemas use, with what each expects.
-const FORMATS: &[(&str, fn(&str) -> bool, &str)] = &[
+const FORMATS: &[Format] = &[
     (
         "bytes",
         |text| Bytes::parse(text).is_some(),

@@ -143,7 +143,7 @@ impl fmt::Display for KeyPath {
                     if bare {
                         out.write_str(key)?;
                     } else {
-                        write_quoted(out, key)?;
+                        crate::value::write_quoted(out, key)?;
                     }
                 }
                 Segment::Index(index) => write!(out, "[{index}]")?,
@@ -151,21 +151,6 @@ impl fmt::Display for KeyPath {
         }
         Ok(())
     }
-}
-
-/// Writes a key the way TOML wants it if it is not bare.
-fn write_quoted(out: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
-    out.write_str("\"")?;
-    for letter in key.chars() {
-        match letter {
-            '"' | '\\' => write!(out, "\\{letter}")?,
-            '\n' => out.write_str("\\n")?,
-            '\t' => out.write_str("\\t")?,
-            _ if letter.is_control() => write!(out, "\\u{:04X}", u32::from(letter))?,
-            _ => write!(out, "{letter}")?,
-        }
-    }
-    out.write_str("\"")
 }
 
 /// What of a place is meant: the whole entry's key, or its value.

@@ -122,7 +122,7 @@ impl fmt::Display for Value {
             Self::Bool(truth) => write!(out, "{truth}"),
             Self::Int(number) => write!(out, "{number}"),
             Self::Float(number) => write!(out, "{number}"),
-            Self::Text(text) => write!(out, "{text:?}"),
+            Self::Text(text) => write_quoted(out, text),
             Self::List(list) => {
                 out.write_str("[")?;
                 for (at, item) in list.iter().enumerate() {
@@ -139,6 +139,21 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+/// Writes a text in quotes the way TOML wants it.
+pub(crate) fn write_quoted(out: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+    out.write_str("\"")?;
+    for letter in key.chars() {
+        match letter {
+            '"' | '\\' => write!(out, "\\{letter}")?,
+            '\n' => out.write_str("\\n")?,
+            '\t' => out.write_str("\\t")?,
+            _ if letter.is_control() => write!(out, "\\u{:04X}", u32::from(letter))?,
+            _ => write!(out, "{letter}")?,
+        }
+    }
+    out.write_str("\"")
 }
 
 impl serde::Serialize for Value {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const EDGES: &[(&str, &[&str])] = &[
     // Leaves.
     ("names", &[]),
-    ("source", &[]),
+    ("source", &["value"]),
     ("terms", &[]),
     ("units", &[]),
     ("value", &[]),

@@ -120,8 +120,8 @@ fn show(session: &Session<'_>, name: &str, schema: bool) -> Result<Status, HostE
                         "{}\n",
                         serde_json::to_string_pretty(&document).unwrap_or_default()
                     ),
-                    Err(finding) => {
-                        session.report(&mut vec![finding], &compiler.sources);
+                    Err(mut findings) => {
+                        session.report(&mut findings, &compiler.sources);
                         return Ok(Status::Failed);
                     }
                 }

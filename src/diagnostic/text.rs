@@ -398,6 +398,8 @@ mod tests {
           |
         2 | name = "lake"
           | ^^^^
+          |
+          = help: Correct or remove it.
 
         error[unknown-key]: unknown key `name`
          --> platform.toml:2:1
@@ -408,6 +410,7 @@ mod tests {
         note[host-over-budget]: no host is named
         --> platform.toml
          = note: the file has no hosts
+         = help: Add memory or move services.
 
         2 errors, 1 warning, 1 note; explained in docs/reference/findings.md
         "#);
@@ -453,6 +456,8 @@ mod tests {
           |
         2 | target = 1
           |          ^
+          |
+          = help: Correct or remove it.
         ");
         assert_snapshot!(in_dev("components.minio"), @"
         error[unknown-key]: odd
@@ -462,6 +467,7 @@ mod tests {
           |  ^^^^^^^^^^^^^^^^
           |
           = note: only in environment `dev`
+          = help: Correct or remove it.
         ");
     }
 
@@ -485,6 +491,8 @@ mod tests {
           | -----           ^        - at most
           | |               |
           | in here         at least
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -507,6 +515,8 @@ mod tests {
             |
           1 | first = 1
             | ----- and here
+            |
+            = help: Correct or remove it.
         ");
     }
 
@@ -522,6 +532,8 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |           ^^^^^^
+          |
+          = help: Correct or remove it.
         "#);
         let combining = one(text, |file| {
             unknown_key(Place::value(file, path("x.日本")), "combining")
@@ -532,6 +544,8 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |                    ^^^^
+          |
+          = help: Correct or remove it.
         "#);
         let behind = one(text, |file| {
             unknown_key(Place::value(file, path("x.größe")), "behind")
@@ -542,6 +556,8 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |                                    ^
+          |
+          = help: Correct or remove it.
         "#);
     }
 
@@ -560,6 +576,8 @@ mod tests {
           | ^
         2 | b = 2
           |     - see here
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -574,6 +592,8 @@ mod tests {
           |
         2 | b =
           |     ^ here
+          |
+          = help: Correct or remove it.
         ");
         let out = one("a = 1\n", |file| {
             unknown_key(Place::span(file, 6..6), "too short").label("here")
@@ -584,6 +604,8 @@ mod tests {
           |
         2 |
           | ^ here
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -603,6 +625,8 @@ mod tests {
           | - first
         2 |
           | ^
+          |
+          = help: Correct or remove it.
         ");
         assert_snapshot!(beside_first("a = 1\n\n", 7), @"
         error[unknown-key]: empty
@@ -615,6 +639,8 @@ mod tests {
           |
         1 | a = 1
           | - first
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -637,6 +663,8 @@ mod tests {
           |
         1 |
           | ^ empty
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -651,6 +679,8 @@ mod tests {
           |
         1 | {% if x %}
           |    ^^^^^^^
+          |
+          = help: Correct or remove it.
         ");
     }
 
@@ -670,6 +700,8 @@ mod tests {
           |
         2 | ...1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 7]
           |                                              ^ here
+          |
+          = help: Correct or remove it.
         ");
     }
 

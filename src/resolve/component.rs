@@ -86,8 +86,7 @@ pub(super) struct Surroundings<'s> {
 
 /// Makes a component from its blueprint and what the user said of it.
 pub(super) fn draft<'a>(
-    name: &str,
-    place: Place,
+    (name, place): (&str, Place),
     layered: Option<&'a LayeredComponent>,
     blueprint: Arc<Blueprint>,
     around: &Surroundings<'_>,
@@ -321,11 +320,11 @@ fn typed(layered: &LayeredComponent) -> Vec<TypedText> {
 ///
 /// # Errors
 /// What is wrong with an option's own schema.
-pub fn option_schema(blueprint: &Blueprint) -> Result<serde_json::Value, Finding> {
+pub fn option_schema(blueprint: &Blueprint) -> Result<serde_json::Value, Vec<Finding>> {
     compiled_options(blueprint).map(|(document, _)| document)
 }
 
-fn compiled_options(blueprint: &Blueprint) -> Result<(serde_json::Value, Schema), Finding> {
+fn compiled_options(blueprint: &Blueprint) -> Result<(serde_json::Value, Schema), Vec<Finding>> {
     let properties = blueprint
         .model
         .options
@@ -341,11 +340,11 @@ fn compiled_options(blueprint: &Blueprint) -> Result<(serde_json::Value, Schema)
     });
     match Schema::compile(document.clone()) {
         Ok(schema) => Ok((document, schema)),
-        Err(error) => Err(Finding::new(
+        Err(error) => Err(vec![Finding::new(
             &FAULTY_BLUEPRINT,
             blueprint.place(["options"]),
             format!("the options are not JSON Schema: {error}"),
-        )),
+        )]),
     }
 }
 
@@ -436,8 +435,8 @@ fn options(
                     schemas.insert(blueprint.name.clone(), Arc::clone(&schema));
                     Some(schema)
                 }
-                Err(finding) => {
-                    findings.push(finding);
+                Err(faults) => {
+                    findings.extend(faults);
                     None
                 }
             },

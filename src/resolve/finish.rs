@@ -45,6 +45,9 @@ const LARGEST_BODY: u64 = 1 << 20;
 /// Length of secrets unless a blueprint says another: more than 190 bits as letters and digits.
 const SECRET_LENGTH: u32 = 32;
 
+/// Public addresses by service and port.
+type Urls = BTreeMap<String, BTreeMap<String, String>>;
+
 struct Scope {
     /// What all of a component's expressions see, beyond its base.
     names: BTreeMap<String, Value>,
@@ -308,13 +311,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
     }
 
     /// Lists what is reached from outside, and each component's public addresses by service and port.
-    fn endpoints(
-        &mut self,
-        edge: Option<&Edge>,
-    ) -> (
-        Vec<Endpoint>,
-        Vec<BTreeMap<String, BTreeMap<String, String>>>,
-    ) {
+    fn endpoints(&mut self, edge: Option<&Edge>) -> (Vec<Endpoint>, Vec<Urls>) {
         let mut endpoints = Vec::new();
         let mut urls = vec![BTreeMap::new(); self.drafts.len()];
         let locale = self.resolver.environment.locale;
@@ -385,7 +382,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         (endpoints, urls)
     }
 
-    fn service_names(&self, at: usize, urls: &BTreeMap<String, BTreeMap<String, String>>) -> Value {
+    fn service_names(&self, at: usize, urls: &Urls) -> Value {
         let target = self.resolver.environment.target;
         let model = &self.drafts[at].blueprint.model;
         let none = BTreeMap::new();
@@ -787,12 +784,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         }
     }
 
-    fn component(
-        &mut self,
-        at: usize,
-        scope: &Scope,
-        urls: &BTreeMap<String, BTreeMap<String, String>>,
-    ) -> (Component, Vec<Service>) {
+    fn component(&mut self, at: usize, scope: &Scope, urls: &Urls) -> (Component, Vec<Service>) {
         let draft = &self.drafts[at];
         let blueprint = &draft.blueprint;
         let model = &blueprint.model;
@@ -1646,21 +1638,18 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                             ),
                         )
                     }
-                    (None, Some(name), Some(format)) => {
-                        let engine = &self.resolver.cache.engine;
-                        (
+                    (None, Some(name), Some(format)) => (
+                        name,
+                        render::data(
+                            self.resolver.sources,
+                            blueprint,
                             name,
-                            engine.data(
-                                self.resolver.sources,
-                                blueprint,
-                                name,
-                                format,
-                                &origin,
-                                names,
-                                findings,
-                            ),
-                        )
-                    }
+                            format,
+                            &origin,
+                            names,
+                            findings,
+                        ),
+                    ),
                     _ => {
                         findings.push(
                             Finding::new(

@@ -186,8 +186,7 @@ impl Resolver<'_, '_> {
                         target: self.environment.target,
                     };
                     let mut draft = component::draft(
-                        name,
-                        component.place.clone(),
+                        (name, component.place.clone()),
                         Some(component),
                         loaded,
                         &around,
@@ -230,8 +229,7 @@ impl Resolver<'_, '_> {
             target: self.environment.target,
         };
         let mut draft = component::draft(
-            &name,
-            place.clone(),
+            (&name, place.clone()),
             None,
             loaded,
             &around,

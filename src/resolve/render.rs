@@ -116,46 +116,45 @@ impl Engine {
             }
         }
     }
+}
 
-    /// Serialises a data file of a blueprint.
-    pub(super) fn data(
-        &self,
-        sources: &Sources,
-        blueprint: &Blueprint,
-        name: &str,
-        format: DataFormat,
-        origin: &Place,
-        names: &Names<'_>,
-        findings: &mut Vec<Finding>,
-    ) -> Option<Content> {
-        let value = data_value(sources, blueprint, name, origin, names, findings)?;
-        let header = header(&format!("blueprint {}, {name}", blueprint.name));
-        let text = match format {
-            DataFormat::Yaml => format!("# {header}\n{}", to_yaml(&value)),
-            DataFormat::Json => {
-                let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
-                text.push('\n');
-                text
+/// Serialises a data file of a blueprint.
+pub(super) fn data(
+    sources: &Sources,
+    blueprint: &Blueprint,
+    name: &str,
+    format: DataFormat,
+    origin: &Place,
+    names: &Names<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Content> {
+    let value = data_value(sources, blueprint, name, origin, names, findings)?;
+    let header = header(&format!("blueprint {}, {name}", blueprint.name));
+    let text = match format {
+        DataFormat::Yaml => format!("# {header}\n{}", to_yaml(&value)),
+        DataFormat::Json => {
+            let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+            text.push('\n');
+            text
+        }
+        DataFormat::Toml => match toml::to_string(&value) {
+            Ok(text) => format!("# {header}\n{text}"),
+            Err(error) => {
+                findings.push(Finding::new(
+                    &FAULTY_BLUEPRINT,
+                    origin.clone(),
+                    format!("`{name}` is not TOML: {error}"),
+                ));
+                return None;
             }
-            DataFormat::Toml => match toml::to_string(&value) {
-                Ok(text) => format!("# {header}\n{text}"),
-                Err(error) => {
-                    findings.push(Finding::new(
-                        &FAULTY_BLUEPRINT,
-                        origin.clone(),
-                        format!("`{name}` is not TOML: {error}"),
-                    ));
-                    return None;
-                }
-            },
-            DataFormat::Properties => {
-                let mut text = format!("# {header}\n");
-                properties(&value, "", &mut text);
-                text
-            }
-        };
-        Some(Arc::from(text))
-    }
+        },
+        DataFormat::Properties => {
+            let mut text = format!("# {header}\n");
+            properties(&value, "", &mut text);
+            text
+        }
+    };
+    Some(Arc::from(text))
 }
 
 /// Reads a data file of a blueprint and fills its texts in.

@@ -95,7 +95,11 @@ class Engine:
                 # Killing the namespace's parent kills every process in it (--kill-child).
                 process.kill()
                 process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        except BaseException:  # interrupted: this takes seconds, and would leave gigabytes
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def init_pid(self) -> int | None:
         """The engine's process 1, as the host numbers it: the one child of unshare."""

@@ -192,7 +192,7 @@ class Stack:
     def start(self) -> None:
         self.started = True
         result = self.compose(
-            "up", "--detach", "--wait", f"--wait-timeout={START_TIMEOUT}", "--no-build",
+            "up", "--detach", "--no-build",
             check=False, merge=True, timeout=START_TIMEOUT + 120,
         )  # fmt: skip
         if result.returncode != 0:

@@ -7,6 +7,7 @@
 mod crontab;
 mod model;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
@@ -59,13 +60,10 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         let component = platform.component_of(service);
         for file in service.files.values() {
             let path = &paths[&key(service, file)];
-            if !compose.configs.contains_key(&config_name(path)) {
-                compose.configs.insert(
-                    config_name(path),
-                    FromFile {
-                        file: format!("./{path}"),
-                    },
-                );
+            if let Entry::Vacant(free) = compose.configs.entry(config_name(path)) {
+                free.insert(FromFile {
+                    file: format!("./{path}"),
+                });
                 files.add(
                     path,
                     file.content.as_bytes(),
