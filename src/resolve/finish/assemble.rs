@@ -1,0 +1,315 @@
+//! Components: volumes, images and everything else that is not a workload.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::trace::Explained;
+use super::super::{render, service};
+use super::*;
+use crate::blueprint::expression::Names;
+use crate::blueprint::model::{MountSpec, NoticeSeverity};
+use crate::platform::{
+    Account, Build, Component, GoneImage, Image, Notice, NoticeLevel, Service, Volume,
+};
+use crate::terms::{DiskClass, Size};
+use crate::units::Bytes;
+use crate::value::Value;
+
+impl<'f> Finish<'f, '_, '_> {
+    pub(super) fn component(
+        &mut self,
+        at: usize,
+        scope: &Scope,
+        urls: &Urls,
+    ) -> (Component, Vec<Service>) {
+        let draft = &self.drafts[at];
+        let blueprint = &draft.blueprint;
+        let model = &blueprint.model;
+        let locale = self.resolver.environment.locale;
+        let base = Names::new(&draft.base);
+        let names = base.with(&scope.names);
+        let volumes = self.volumes(at);
+        let (images, builds) = self.images(at, &names);
+        let context = render::context(&names);
+        let mut services = Vec::new();
+        for position in 0..self.sized[at].len() {
+            services.push(self.service(at, position, &names, &context, &volumes, &images));
+        }
+        let mut findings = Vec::new();
+        let mut notices = Vec::new();
+        let mut accounts = Vec::new();
+        let mut objects = Vec::new();
+        if draft.unsupported.is_none() {
+            for (key, notice) in &model.notices {
+                let place = || blueprint.place(["notices", key, "when"]);
+                if !draft.holds(notice.when.as_ref(), &names, place, &mut findings) {
+                    continue;
+                }
+                notices.push(Notice {
+                    name: key.clone(),
+                    level: match notice.severity {
+                        NoticeSeverity::Note => NoticeLevel::Note,
+                        NoticeSeverity::Warning => NoticeLevel::Warning,
+                        NoticeSeverity::Error => NoticeLevel::Error,
+                    },
+                    message: fill(
+                        draft,
+                        &notice.message,
+                        &names,
+                        &["notices", key, "message"],
+                        &mut findings,
+                    ),
+                    help: notice.help.clone(),
+                    source: notice.source.clone(),
+                });
+            }
+            for (key, account) in &model.accounts {
+                let place = || blueprint.place(["accounts", key, "when"]);
+                if draft.holds(account.when.as_ref(), &names, place, &mut findings) {
+                    accounts.push(Account {
+                        user: fill(
+                            draft,
+                            &account.user,
+                            &names,
+                            &["accounts", key, "user"],
+                            &mut findings,
+                        ),
+                        secret: account
+                            .secret
+                            .as_ref()
+                            .map(|secret| own_secret(&draft.name, secret)),
+                        purpose: account.purpose.get(locale).to_owned(),
+                        url: urls.get(&account.service).and_then(service::web_url),
+                    });
+                }
+            }
+            for (key, object) in &model.objects {
+                let place = || blueprint.place(["objects", key, "when"]);
+                if draft.holds(object.when.as_ref(), &names, place, &mut findings) {
+                    let origin = blueprint.place(["objects", key, "data"]);
+                    let value = render::data_value(
+                        self.resolver.sources,
+                        blueprint,
+                        &object.data,
+                        &origin,
+                        &names,
+                        &mut findings,
+                    );
+                    objects.extend(value.map(|value| (key.clone(), value)));
+                }
+            }
+        }
+        self.resolver.findings.append(&mut findings);
+        let record = &mut *self.resolver.trace;
+        record.record(
+            || format!("{}.size", draft.name),
+            || match draft.layered.and_then(|layered| layered.size.as_ref()) {
+                Some(set) => {
+                    Explained::one(set.value, "set", set.place.clone()).over(&set.replaced)
+                }
+                None => Explained::one(draft.size, "the environment's", draft.place.clone())
+                    .using(vec!["size".to_owned()]),
+            },
+        );
+        let component = Component {
+            name: draft.name.clone(),
+            place: draft.place.clone(),
+            added_for: draft.added_for.clone(),
+            blueprint: blueprint.name.clone(),
+            version: draft.version.0.clone(),
+            version_place: draft.version.1.clone(),
+            tested: model.blueprint.version.tested.clone(),
+            summary: model.blueprint.summary.get(locale).to_owned(),
+            layer: model.blueprint.layer,
+            zone: model.blueprint.zone,
+            license: draft.license.clone(),
+            edition: draft.edition.clone(),
+            lacking: draft.lacking.clone(),
+            profile: draft.profile.clone(),
+            unsupported: draft.unsupported.clone(),
+            options: draft.options.clone(),
+            typed: draft.typed.clone(),
+            notices,
+            gone: model
+                .gone
+                .iter()
+                .map(|gone| GoneImage {
+                    image: gone.image.clone(),
+                    reason: gone.reason.clone(),
+                    instead: gone.instead.clone(),
+                })
+                .collect(),
+            notes: model
+                .blueprint
+                .notes
+                .iter()
+                .map(|note| note.get(locale).to_owned())
+                .collect(),
+            accounts,
+            volumes: volumes.into_iter().map(|(_, volume)| volume).collect(),
+            builds,
+            objects,
+        };
+        (component, services)
+    }
+
+    pub(super) fn volumes(&mut self, at: usize) -> Vec<(&'f str, Volume)> {
+        let draft = &self.drafts[at];
+        let mut volumes = Vec::new();
+        let mounted: BTreeSet<&str> = self.sized[at]
+            .iter()
+            .flat_map(|sized| sized.workload.volumes.values())
+            .map(|mount| match mount {
+                MountSpec::Name(name) => name.as_str(),
+                MountSpec::Table(table) => table.volume.as_str(),
+            })
+            .collect();
+        for (key, spec) in &draft.blueprint.model.volumes {
+            if !mounted.contains(key.as_str()) {
+                continue;
+            }
+            let place = draft.blueprint.place(["volumes", key, "size"]);
+            let tier = Size::ALL
+                .iter()
+                .rev()
+                .filter(|tier| **tier <= draft.size)
+                .chain(Size::ALL.iter().filter(|tier| **tier > draft.size))
+                .find_map(|tier| spec.size.get(tier));
+            let default = tier.and_then(|size| Bytes::parse(size));
+            let Some(default) = default else {
+                self.report(
+                    place,
+                    format!("volume `{key}` has no size with a known unit"),
+                );
+                continue;
+            };
+            let set = draft
+                .layered
+                .and_then(|layered| layered.volumes.get(key))
+                .and_then(|(_, size)| size.as_ref());
+            let name = format!("{}-{}", draft.name, key.replace('_', "-"));
+            self.resolver.trace.record(
+                || format!("{}.volumes.{key}.size", draft.name),
+                || match set {
+                    Some(set) => Explained::one(set.value, "set", set.place.clone())
+                        .over(&set.replaced)
+                        .then(
+                            default,
+                            format!("blueprint, size {}", draft.size),
+                            place.clone(),
+                        ),
+                    None => Explained::one(
+                        default,
+                        format!("blueprint, size {}", draft.size),
+                        place.clone(),
+                    ),
+                },
+            );
+            volumes.push((
+                key.as_str(),
+                Volume {
+                    name,
+                    key: key.clone(),
+                    size: set.map_or(default, |set| set.value),
+                    class: spec.class.unwrap_or(DiskClass::Ssd),
+                    shared: spec.shared,
+                    unsafe_on: spec.unsafe_on.clone(),
+                    place: draft.place.clone(),
+                },
+            ));
+        }
+        volumes
+    }
+
+    /// Resolves a component's images; those that are built come with their folder.
+    pub(super) fn images(
+        &mut self,
+        at: usize,
+        names: &Names<'_>,
+    ) -> (BTreeMap<&'f str, Image>, Vec<Build>) {
+        let draft = &self.drafts[at];
+        let blueprint = &draft.blueprint;
+        let mut images = BTreeMap::new();
+        let mut builds = Vec::new();
+        if draft.unsupported.is_some() {
+            return (images, builds);
+        }
+        let mut findings = Vec::new();
+        for (key, spec) in &blueprint.model.images {
+            let tag = match &spec.tag {
+                Some(tag) => fill(draft, tag, names, &["images", key, "tag"], &mut findings),
+                None => draft.version.0.clone(),
+            };
+            let from = format!("{}:{tag}", spec.from);
+            let set = draft.layered.and_then(|layered| layered.images.get(key));
+            let place = set.map_or_else(
+                || blueprint.place(["images", key, "from"]),
+                |set| set.place.clone(),
+            );
+            let mut image = Image {
+                reference: set.map_or_else(|| from.clone(), |set| set.value.clone()),
+                build: None,
+                place: place.clone(),
+            };
+            self.resolver.trace.record(
+                || format!("{}.images.{key}", draft.name),
+                || match set {
+                    Some(set) => Explained::one(&set.value, "set", set.place.clone())
+                        .over(&set.replaced)
+                        .then(&from, "blueprint", blueprint.place(["images", key, "from"])),
+                    None => Explained::one(&from, "blueprint", place.clone())
+                        .using(vec![format!("{}.version", draft.name)]),
+                },
+            );
+            // A user's own image is used as it is, not as a base.
+            if let (Some(dockerfile), None) = (&spec.build, set) {
+                let own = BTreeMap::from([("image".to_owned(), Value::from(from.as_str()))]);
+                let names = names.with(&own);
+                let context = render::context(&names);
+                let mut files = BTreeMap::new();
+                let inputs = std::iter::once((dockerfile, "build"))
+                    .chain(spec.context.iter().map(|name| (name, "context")));
+                for (name, field) in inputs {
+                    let origin = blueprint.place(["images", key, field]);
+                    let content = self.resolver.cache.engine.file(
+                        self.resolver.sources,
+                        blueprint,
+                        name,
+                        &origin,
+                        &context,
+                        &mut findings,
+                    );
+                    let result = name.strip_suffix(".tera").unwrap_or(name).to_owned();
+                    files.extend(content.map(|content| (result, content)));
+                }
+                // The tag follows the content, so that a changed Dockerfile is a new image and an unchanged one is not.
+                let mut digest = <sha2::Sha256 as sha2::Digest>::new();
+                for (name, content) in &files {
+                    sha2::Digest::update(&mut digest, format!("{name}\0{}\0", content.len()));
+                    sha2::Digest::update(&mut digest, content.as_bytes());
+                }
+                let digest = sha2::Digest::finalize(digest);
+                let short: String = digest
+                    .iter()
+                    .take(6)
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                image.reference = format!(
+                    "{}/{}-{}:{}-{short}",
+                    self.resolver.layered.platform.value,
+                    draft.name,
+                    key.replace('_', "-"),
+                    draft.version.0
+                );
+                image.build = Some(builds.len());
+                builds.push(Build {
+                    image: key.clone(),
+                    reference: image.reference.clone(),
+                    files,
+                });
+            }
+            images.insert(key.as_str(), image);
+        }
+        self.resolver.findings.append(&mut findings);
+        (images, builds)
+    }
+}

@@ -1,0 +1,338 @@
+//! The last step of resolving: drafts, bindings and sizes become the platform.
+
+mod assemble;
+mod flows;
+mod publish;
+mod scope;
+mod workload;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::component::Draft;
+use super::service::Sized;
+use super::wire::Binding;
+use super::{Resolver, service};
+use crate::blueprint::FAULTY_BLUEPRINT;
+use crate::blueprint::expression::{Expression, Names};
+use crate::blueprint::model::Filled;
+use crate::diagnostic::Finding;
+use crate::names;
+use crate::platform::{Kind, Platform, SCHEDULED, Secret, Service};
+use crate::source::Place;
+use crate::topology::layer::DUPLICATE_NAME;
+use crate::units::Seconds;
+use crate::value::Value;
+
+/// Folder in which a container finds its secrets.
+const SECRETS: &str = "/run/secrets";
+
+/// Times of probes and stops unless a blueprint says others, in seconds.
+const STARTUP: Seconds = Seconds(60);
+const INTERVAL: Seconds = Seconds(10);
+const TIMEOUT: Seconds = Seconds(5);
+const RETRIES: u64 = 3;
+const GRACE: Seconds = Seconds(30);
+
+/// How long an answer of a web interface may take, in seconds, and how large a request may be, in bytes, unless a
+/// blueprint says otherwise: what proxies take for granted too.
+const ANSWER_TIME: u64 = 60;
+const LARGEST_BODY: u64 = 1 << 20;
+
+/// Length of secrets unless a blueprint says another: more than 190 bits as letters and digits.
+const SECRET_LENGTH: u32 = 32;
+
+/// Public addresses by service and port.
+type Urls = BTreeMap<String, BTreeMap<String, String>>;
+
+struct Scope {
+    /// What all of a component's expressions see, beyond its base.
+    names: BTreeMap<String, Value>,
+}
+
+/// Makes the platform, as far as that is possible.
+pub(super) fn finish(
+    resolver: &mut Resolver<'_, '_>,
+    bindings: &[Binding],
+    edge: Option<(usize, String)>,
+) -> Option<Platform> {
+    let drafts = std::mem::take(&mut resolver.drafts);
+    let platform = Finish::new(resolver, &drafts, bindings, edge).run();
+    resolver.drafts = drafts;
+    platform
+}
+
+struct Finish<'f, 'a, 'r> {
+    resolver: &'f mut Resolver<'a, 'r>,
+    drafts: &'f [Draft<'a>],
+    bindings: &'f [Binding],
+    /// Bindings by consumer and by provider, as positions.
+    by_consumer: Vec<Vec<usize>>,
+    by_provider: Vec<Vec<usize>>,
+    edge: Option<(usize, String)>,
+    /// Sized services of each draft, and the position of the first among all.
+    sized: Vec<Rc<Vec<Sized<'f>>>>,
+    first: Vec<usize>,
+    /// What each binding gives its consumer.
+    values: Vec<BTreeMap<String, Value>>,
+}
+
+impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
+    fn new(
+        resolver: &'f mut Resolver<'a, 'r>,
+        drafts: &'f [Draft<'a>],
+        bindings: &'f [Binding],
+        edge: Option<(usize, String)>,
+    ) -> Self {
+        let mut by_consumer = vec![Vec::new(); drafts.len()];
+        let mut by_provider = vec![Vec::new(); drafts.len()];
+        for (at, binding) in bindings.iter().enumerate() {
+            by_consumer[binding.consumer].push(at);
+            by_provider[binding.provider].push(at);
+        }
+        let mut sized = Vec::new();
+        let mut first = Vec::new();
+        let mut count = 0;
+        for draft in drafts {
+            let of_draft = if draft.unsupported.is_some() {
+                Vec::new()
+            } else {
+                service::size(draft, resolver.trace, &mut resolver.findings)
+            };
+            first.push(count);
+            count += of_draft.len();
+            sized.push(Rc::new(of_draft));
+        }
+        Self {
+            resolver,
+            drafts,
+            bindings,
+            by_consumer,
+            by_provider,
+            edge,
+            sized,
+            first,
+            values: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> Option<Platform> {
+        self.check_names();
+        let edge = self.the_edge();
+        let (endpoints, urls) = self.endpoints(edge.as_ref());
+        let edge_names = match &edge {
+            None => Value::Null,
+            Some(edge) => Value::table([
+                ("scheme", Value::from(edge.scheme.as_str())),
+                ("port", Value::from(u64::from(edge.port))),
+                (
+                    "component",
+                    Value::from(self.drafts[self.component_at(edge.service)].name.as_str()),
+                ),
+            ]),
+        };
+        let service_names: Vec<Value> = (0..self.drafts.len())
+            .map(|at| self.service_names(at, &urls[at]))
+            .collect();
+        self.bind_values(&service_names, &edge_names);
+        let routes = self.routes(&endpoints);
+
+        let mut components = Vec::new();
+        let mut services = Vec::new();
+        let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
+        for at in 0..self.drafts.len() {
+            let mut scope = Scope {
+                names: BTreeMap::from([
+                    ("services".to_owned(), service_names[at].clone()),
+                    ("edge".to_owned(), edge_names.clone()),
+                    ("needs".to_owned(), self.needs_names(at)),
+                    ("provides".to_owned(), self.provides_names(at)),
+                    ("secrets".to_owned(), self.secret_names(at)),
+                ]),
+            };
+            if self
+                .edge
+                .as_ref()
+                .is_some_and(|(component, _)| *component == at)
+            {
+                scope.names.insert("routes".to_owned(), routes.clone());
+            }
+            self.vars(at, &mut scope);
+            self.own_secrets(at, &scope, &mut secrets);
+            let (component, of_component) = self.component(at, &scope, &urls[at]);
+            components.push(component);
+            services.extend(of_component);
+        }
+        self.binding_secrets(&mut secrets);
+        // Only what somebody reads has to be made.
+        let used: BTreeSet<&String> = services
+            .iter()
+            .flat_map(|service: &Service| &service.secrets)
+            .collect();
+        secrets.retain(|name, _| used.contains(name));
+
+        let flows = self.flows(&endpoints, edge.as_ref());
+        let scheduled = services
+            .iter()
+            .find(|service| matches!(service.kind, Kind::Scheduled { .. }))
+            .map(|service| {
+                (
+                    SCHEDULED.to_owned(),
+                    self.drafts[service.component].place.clone(),
+                )
+            });
+        if let Some(edge) = &edge {
+            publish::publish_streams(&mut services[edge.service], &endpoints);
+        }
+        super::place::place(
+            &mut services,
+            &self.resolver.environment.hosts,
+            self.resolver.environment.target,
+        );
+        Some(Platform {
+            name: self.resolver.layered.platform.value.clone(),
+            components,
+            services,
+            flows,
+            secrets: secrets.into_values().collect(),
+            endpoints,
+            edge,
+            licences: super::licences(self.resolver.layered),
+            environment: {
+                let mut environment = self.resolver.environment.clone();
+                environment.profiles.extend(scheduled);
+                environment
+                    .profiles
+                    .sort_by(|left, right| left.0.cmp(&right.0));
+                environment
+                    .profiles
+                    .dedup_by(|left, right| left.0 == right.0);
+                environment
+            },
+        })
+    }
+
+    fn report(&mut self, place: Place, message: String) {
+        self.resolver
+            .findings
+            .push(Finding::new(&FAULTY_BLUEPRINT, place, message));
+    }
+
+    fn component_at(&self, service: usize) -> usize {
+        self.first.partition_point(|first| *first <= service) - 1
+    }
+
+    /// Returns the position of a component's service among all.
+    fn position(&self, component: usize, key: &str) -> Option<usize> {
+        self.sized[component]
+            .iter()
+            .position(|sized| sized.key == key)
+            .map(|at| self.first[component] + at)
+    }
+
+    fn check_names(&mut self) {
+        let mut seen: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+        let mut findings = Vec::new();
+        for (at, sized) in self
+            .sized
+            .iter()
+            .enumerate()
+            .flat_map(|(at, all)| all.iter().map(move |sized| (at, sized)))
+        {
+            let draft = &self.drafts[at];
+            if sized.name.len() > names::LONGEST_LABEL {
+                findings.push(
+                    Finding::new(
+                        &crate::topology::ILLEGAL_NAME,
+                        draft.place.clone(),
+                        format!(
+                            "`{}` is longer than the {} characters of a DNS name",
+                            sized.name,
+                            names::LONGEST_LABEL
+                        ),
+                    )
+                    .help("give the component a shorter name"),
+                );
+            }
+            if let Some((other, _)) = seen.insert(&sized.name, (at, sized.key)) {
+                findings.push(
+                    Finding::new(
+                        &DUPLICATE_NAME,
+                        draft.place.clone(),
+                        format!(
+                            "two services are called `{}`: one of `{}`, one of `{}`",
+                            sized.name, self.drafts[other].name, draft.name
+                        ),
+                    )
+                    .related(self.drafts[other].place.clone(), "the other component")
+                    .help("rename one of the components"),
+                );
+            }
+        }
+        self.resolver.findings.extend(findings);
+    }
+}
+
+/// Reads a quantity that is written with its unit, or as an expression in seconds or bytes.
+fn quantity(
+    written: Option<&String>,
+    names: &Names<'_>,
+    place: Place,
+    findings: &mut Vec<Finding>,
+) -> Option<u64> {
+    let written = written?;
+    if let Some(number) = crate::units::literal(written) {
+        return Some(number);
+    }
+    let number = Expression::parse(written)
+        .and_then(|expression| expression.evaluate(names))
+        .map_err(|error| error.to_string())
+        .and_then(|value| {
+            let number = value.as_int().and_then(|number| u64::try_from(number).ok());
+            number.ok_or_else(|| format!("{value} is no quantity"))
+        });
+    match number {
+        Ok(number) => Some(number),
+        Err(error) => {
+            findings.push(Finding::new(
+                &FAULTY_BLUEPRINT,
+                place,
+                format!("cannot compute `{written}`: {error}"),
+            ));
+            None
+        }
+    }
+}
+
+fn own_secret(component: &str, key: &str) -> String {
+    format!("{component}-{}", key.replace('_', "-"))
+}
+
+fn is_container_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path.len() > 1
+        && !path.ends_with('/')
+        && path
+            .split('/')
+            .skip(1)
+            .all(|part| !part.is_empty() && part != "." && part != "..")
+        && !path.contains(|next: char| next.is_control() || next == ':')
+}
+
+/// Fills a text of a blueprint in; what cannot be filled in is reported and stands as nothing.
+fn fill(
+    draft: &Draft<'_>,
+    text: &Filled,
+    names: &Names<'_>,
+    keys: &[&str],
+    findings: &mut Vec<Finding>,
+) -> String {
+    text.parsed.fill_text(names).unwrap_or_else(|error| {
+        findings.push(Finding::new(
+            &FAULTY_BLUEPRINT,
+            draft.blueprint.place(keys.iter().copied()),
+            format!("cannot fill in `{}`: {error}", text.written),
+        ));
+        String::new()
+    })
+}

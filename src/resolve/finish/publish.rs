@@ -1,0 +1,201 @@
+//! Publishing: addresses that people reach, and what the proxy forwards.
+
+use std::collections::BTreeMap;
+
+use super::super::trace::Explained;
+use super::*;
+use crate::blueprint::expression::Names;
+use crate::platform::{Edge, Endpoint, Port, Service};
+use crate::terms::{Protocol, Publish};
+use crate::value::Value;
+
+impl<'f> Finish<'f, '_, '_> {
+    pub(super) fn the_edge(&mut self) -> Option<Edge> {
+        let (component, provide) = self.edge.clone()?;
+        let model = &self.drafts[component].blueprint.model.provides[&provide];
+        let names = Names::new(&self.drafts[component].base);
+        let scheme = model
+            .values
+            .get("scheme")
+            .and_then(|scheme| scheme.parsed.fill_text(&names).ok())
+            .unwrap_or_else(|| "http".to_owned());
+        let service = self.position(component, &model.service);
+        let port = service.and_then(|_| {
+            let sized = self.sized[component]
+                .iter()
+                .find(|sized| sized.key == model.service)?;
+            sized.ports.get(&model.port)
+        });
+        match (service, port) {
+            (Some(service), Some(port)) => Some(Edge {
+                service,
+                scheme,
+                port: port.listen.unwrap_or(port.number),
+            }),
+            _ => {
+                let place = self.drafts[component]
+                    .blueprint
+                    .place(["provides", &provide]);
+                self.report(
+                    place,
+                    format!("`{provide}` names a service or port that does not run"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Lists what is reached from outside, and each component's public addresses by service and port.
+    pub(super) fn endpoints(&mut self, edge: Option<&Edge>) -> (Vec<Endpoint>, Vec<Urls>) {
+        let mut endpoints = Vec::new();
+        let mut urls = vec![BTreeMap::new(); self.drafts.len()];
+        let locale = self.resolver.environment.locale;
+        let domain = self.resolver.environment.domain.clone();
+        let Some(edge) = edge else {
+            return (endpoints, urls);
+        };
+        for (at, all) in self.sized.iter().enumerate() {
+            let draft = &self.drafts[at];
+            for (position, sized) in all.iter().enumerate() {
+                for (name, port) in &sized.ports {
+                    let spec = &sized.workload.ports[name];
+                    let title = spec.title.as_ref().map_or_else(
+                        || format!("{} {name}", draft.name),
+                        |title| title.get(locale).to_owned(),
+                    );
+                    let (url, host) = match port.publish {
+                        Some(Publish::Web) => {
+                            let host =
+                                format!("{}.{domain}", spec.host.as_deref().unwrap_or(&draft.name));
+                            let standard = matches!(
+                                (edge.scheme.as_str(), edge.port),
+                                ("http", 80) | ("https", 443)
+                            );
+                            let port = if standard {
+                                String::new()
+                            } else {
+                                format!(":{}", edge.port)
+                            };
+                            (format!("{}://{host}{port}", edge.scheme), Some(host))
+                        }
+                        Some(Publish::Tcp) => (
+                            format!("{domain}:{}", port.listen.unwrap_or(port.number)),
+                            None,
+                        ),
+                        _ => continue,
+                    };
+                    urls[at]
+                        .entry(sized.key.to_owned())
+                        .or_insert_with(BTreeMap::new)
+                        .insert(name.clone(), url.clone());
+                    let path = format!("{}.{}.url", draft.name, sized.key);
+                    self.resolver.trace.record(
+                        || path,
+                        || {
+                            Explained::one(
+                                &url,
+                                "from the domain and the proxy's port",
+                                port.place.clone(),
+                            )
+                            .using(vec!["domain".to_owned()])
+                        },
+                    );
+                    endpoints.push(Endpoint {
+                        service: self.first[at] + position,
+                        port: name.clone(),
+                        title,
+                        url,
+                        host,
+                        listen: port.listen,
+                        place: draft.place.clone(),
+                    });
+                }
+            }
+        }
+        endpoints
+            .sort_by(|left, right| (&left.url, left.service).cmp(&(&right.url, right.service)));
+        (endpoints, urls)
+    }
+
+    /// Lists what the proxy forwards.
+    pub(super) fn routes(&mut self, endpoints: &[Endpoint]) -> Value {
+        let mut routes = Vec::new();
+        let mut findings = Vec::new();
+        for endpoint in endpoints {
+            let at = self.component_at(endpoint.service);
+            let sized = &self.sized[at][endpoint.service - self.first[at]];
+            let spec = &sized.workload.ports[&endpoint.port];
+            let port = &sized.ports[&endpoint.port];
+            let draft = &self.drafts[at];
+            let names = Names::new(&draft.base);
+            let place = |field: &str| {
+                draft
+                    .blueprint
+                    .place([sized.table(), sized.key, "ports", &endpoint.port, field])
+            };
+            let timeout = quantity(
+                spec.timeout.as_ref(),
+                &names,
+                place("timeout"),
+                &mut findings,
+            );
+            let max_body = quantity(
+                spec.max_body.as_ref(),
+                &names,
+                place("max_body"),
+                &mut findings,
+            );
+            let required = self.edge.as_ref().is_none_or(|(edge, _)| {
+                let profile = &self.drafts[at].profile;
+                profile.is_none() || *profile == self.drafts[*edge].profile
+            });
+            routes.push(Value::table([
+                (
+                    "kind",
+                    Value::from(if endpoint.host.is_some() {
+                        "web"
+                    } else {
+                        "tcp"
+                    }),
+                ),
+                ("component", Value::from(self.drafts[at].name.as_str())),
+                ("service", Value::from(sized.name.as_str())),
+                ("host", Value::from(endpoint.host.clone())),
+                ("listen", Value::from(endpoint.listen.map(u64::from))),
+                ("upstream", Value::from(sized.name.as_str())),
+                ("port", Value::from(u64::from(port.number))),
+                ("protocol", Value::from(port.protocol.word())),
+                ("replicas", Value::from(sized.replicas.min)),
+                ("websocket", Value::Bool(spec.websocket)),
+                ("timeout", Value::from(timeout.unwrap_or(ANSWER_TIME))),
+                ("max_body", Value::from(max_body.unwrap_or(LARGEST_BODY))),
+                ("sticky", Value::Bool(spec.sticky)),
+                ("check", Value::from(spec.check.clone())),
+                ("buffering", Value::Bool(spec.buffering)),
+                ("title", Value::from(endpoint.title.as_str())),
+                ("url", Value::from(endpoint.url.as_str())),
+                ("required", Value::Bool(required)),
+            ]));
+        }
+        self.resolver.findings.append(&mut findings);
+        Value::List(routes)
+    }
+}
+
+/// Adds the ports on which the proxy passes other protocols than the web's on.
+pub(super) fn publish_streams(proxy: &mut Service, endpoints: &[Endpoint]) {
+    for endpoint in endpoints {
+        if let (None, Some(listen)) = (&endpoint.host, endpoint.listen) {
+            proxy.ports.insert(
+                format!("stream-{listen}"),
+                Port {
+                    number: listen,
+                    protocol: Protocol::Tcp,
+                    publish: Some(Publish::Host),
+                    listen: Some(listen),
+                    place: endpoint.place.clone(),
+                },
+            );
+        }
+    }
+}

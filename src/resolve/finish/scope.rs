@@ -1,0 +1,359 @@
+//! Names in scope: what expressions and templates of a component may refer to.
+
+use std::collections::BTreeMap;
+
+use super::super::component::{evaluate_in_order, expressions, uses};
+use super::super::service::{inactive, names_of};
+use super::super::trace::Explained;
+use super::super::wire::BINDING_CONFLICT;
+use super::*;
+use crate::blueprint::FAULTY_BLUEPRINT;
+use crate::blueprint::expression::Names;
+use crate::diagnostic::Finding;
+use crate::platform::Secret;
+use crate::value::Value;
+
+impl<'f> Finish<'f, '_, '_> {
+    pub(super) fn service_names(&self, at: usize, urls: &Urls) -> Value {
+        let target = self.resolver.environment.target;
+        let model = &self.drafts[at].blueprint.model;
+        let none = BTreeMap::new();
+        let mut table: BTreeMap<String, Value> = model
+            .services
+            .keys()
+            .chain(model.jobs.keys())
+            .map(|key| (key.clone(), inactive(&self.drafts[at], key)))
+            .collect();
+        for sized in self.sized[at].iter() {
+            table.insert(
+                sized.key.to_owned(),
+                names_of(sized, target, urls.get(sized.key).unwrap_or(&none)),
+            );
+        }
+        Value::Table(table)
+    }
+
+    /// Computes what every binding gives its consumer.
+    pub(super) fn bind_values(&mut self, service_names: &[Value], edge: &Value) {
+        for binding in self.bindings {
+            let provider = &self.drafts[binding.provider];
+            let provide = &provider.blueprint.model.provides[&binding.provide];
+            let own = BTreeMap::from([
+                (
+                    "services".to_owned(),
+                    service_names[binding.provider].clone(),
+                ),
+                ("edge".to_owned(), edge.clone()),
+                (
+                    "binding".to_owned(),
+                    Value::table([
+                        ("name", Value::from(binding.name(self.drafts))),
+                        (
+                            "consumer",
+                            Value::from(self.drafts[binding.consumer].name.as_str()),
+                        ),
+                        ("need", Value::from(binding.need.as_str())),
+                        ("params", binding.params.clone()),
+                    ]),
+                ),
+            ]);
+            let base = Names::new(&provider.base);
+            let names = base.with(&own);
+            let mut values = BTreeMap::new();
+            for (key, text) in &provide.values {
+                match text.parsed.fill(&names) {
+                    Ok(value) => {
+                        values.insert(key.clone(), value);
+                    }
+                    Err(error) => {
+                        let place =
+                            provider
+                                .blueprint
+                                .place(["provides", &binding.provide, "values", key]);
+                        self.resolver.findings.push(Finding::new(
+                            &FAULTY_BLUEPRINT,
+                            place,
+                            format!("cannot fill in `{}`: {error}", text.written),
+                        ));
+                    }
+                }
+            }
+            let sized = self.sized[binding.provider]
+                .iter()
+                .find(|sized| sized.key == provide.service);
+            let port = sized.and_then(|sized| sized.ports.get(&provide.port));
+            // Where an operator runs the system, the blueprint says what its host is called.
+            if !values.contains_key("host") {
+                match (sized, port) {
+                    (Some(sized), Some(port)) => {
+                        values.insert("host".to_owned(), Value::from(sized.name.as_str()));
+                        values.insert("port".to_owned(), Value::from(u64::from(port.number)));
+                    }
+                    _ => {
+                        let place = provider.blueprint.place(["provides", &binding.provide]);
+                        self.resolver.findings.push(Finding::new(
+                            &FAULTY_BLUEPRINT,
+                            place,
+                            format!(
+                                "`{}` names service `{}` and port `{}`, which do not run on {}",
+                                binding.provide,
+                                provide.service,
+                                provide.port,
+                                self.resolver.environment.target
+                            ),
+                        ));
+                    }
+                }
+            }
+            if let Some(spec) = provider
+                .blueprint
+                .model
+                .services
+                .get(&provide.service)
+                .and_then(|service| service.workload.ports.get(&provide.port))
+            {
+                values
+                    .entry("protocol".to_owned())
+                    .or_insert_with(|| Value::from(spec.protocol.word()));
+            }
+            self.values.push(values);
+        }
+        self.check_unique();
+    }
+
+    pub(super) fn check_unique(&mut self) {
+        let mut findings = Vec::new();
+        for provider in 0..self.drafts.len() {
+            let mut seen: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
+            for at in &self.by_provider[provider] {
+                let binding = &self.bindings[*at];
+                for key in &self.drafts[provider].blueprint.model.provides[&binding.provide].unique
+                {
+                    let Some(value) = self.values[*at].get(key) else {
+                        continue;
+                    };
+                    let Some(other) = seen.insert((&binding.provide, key, value.to_string()), *at)
+                    else {
+                        continue;
+                    };
+                    let (consumer, first) = (
+                        &self.drafts[binding.consumer],
+                        &self.drafts[self.bindings[other].consumer],
+                    );
+                    findings.push(
+                        Finding::new(
+                            &BINDING_CONFLICT,
+                            consumer.place.clone(),
+                            format!(
+                                "`{}` and `{}` would share the {key} {value} of `{}`",
+                                first.name, consumer.name, self.drafts[provider].name
+                            ),
+                        )
+                        .related(first.place.clone(), "the other one")
+                        .component(consumer.name.clone()),
+                    );
+                }
+            }
+        }
+        self.resolver.findings.extend(findings);
+    }
+
+    pub(super) fn secret_path(name: &str) -> String {
+        format!("{SECRETS}/{name}")
+    }
+
+    pub(super) fn needs_names(&mut self, at: usize) -> Value {
+        let draft = &self.drafts[at];
+        let mut table: BTreeMap<String, Value> = draft
+            .blueprint
+            .model
+            .needs
+            .keys()
+            .map(|need| (need.clone(), Value::Null))
+            .collect();
+        for position in &self.by_consumer[at] {
+            let binding = &self.bindings[*position];
+            let provider = &self.drafts[binding.provider];
+            let mut values = self.values[*position].clone();
+            values.insert("component".to_owned(), Value::from(provider.name.as_str()));
+            values.insert("optional_start".to_owned(), Value::Bool(!binding.required));
+            values.insert(
+                "secret".to_owned(),
+                binding
+                    .secret
+                    .as_deref()
+                    .map_or(Value::Null, |name| Value::from(Self::secret_path(name))),
+            );
+            let path = format!("{}.needs.{}", draft.name, binding.need);
+            let chosen = draft
+                .layered
+                .and_then(|layered| layered.needs.get(&binding.need));
+            self.resolver.trace.record(
+                || path,
+                || match (chosen, &provider.added_for) {
+                    (Some(chosen), _) => {
+                        Explained::one(&provider.name, "set", chosen.place.clone())
+                            .over(&chosen.replaced)
+                    }
+                    (None, Some(_)) => Explained::one(
+                        &provider.name,
+                        "added by itself, because nothing else provides it",
+                        draft.blueprint.place(["needs", &binding.need]),
+                    ),
+                    (None, None) => {
+                        Explained::one(&provider.name, "the only provider", provider.place.clone())
+                    }
+                },
+            );
+            table.insert(binding.need.clone(), Value::Table(values));
+        }
+        Value::Table(table)
+    }
+
+    pub(super) fn provides_names(&self, at: usize) -> Value {
+        let mut table: BTreeMap<String, Vec<Value>> = self.drafts[at]
+            .blueprint
+            .model
+            .provides
+            .keys()
+            .map(|provide| (provide.clone(), Vec::new()))
+            .collect();
+        for position in &self.by_provider[at] {
+            let binding = &self.bindings[*position];
+            let mut values = self.values[*position].clone();
+            values.insert("name".to_owned(), Value::from(binding.name(self.drafts)));
+            values.insert(
+                "consumer".to_owned(),
+                Value::from(self.drafts[binding.consumer].name.as_str()),
+            );
+            values.insert("need".to_owned(), Value::from(binding.need.as_str()));
+            values.insert("params".to_owned(), binding.params.clone());
+            values.insert(
+                "secret".to_owned(),
+                binding
+                    .secret
+                    .as_deref()
+                    .map_or(Value::Null, |name| Value::from(Self::secret_path(name))),
+            );
+            table
+                .entry(binding.provide.clone())
+                .or_default()
+                .push(Value::Table(values));
+        }
+        Value::table(table.into_iter().map(|(provide, bindings)| {
+            (provide, Value::table([("bindings", Value::List(bindings))]))
+        }))
+    }
+
+    pub(super) fn secret_names(&self, at: usize) -> Value {
+        let draft = &self.drafts[at];
+        Value::table(draft.blueprint.model.secrets.keys().map(|key| {
+            (
+                key.clone(),
+                Value::from(Self::secret_path(&own_secret(&draft.name, key))),
+            )
+        }))
+    }
+
+    pub(super) fn vars(&mut self, at: usize, scope: &mut Scope) {
+        let draft = &self.drafts[at];
+        if draft.unsupported.is_some() {
+            return;
+        }
+        let expressions = expressions(&draft.blueprint.model.vars);
+        let empty = Value::Table(BTreeMap::new());
+        scope.names.insert("vars".to_owned(), empty);
+        let (trace, findings) = (&mut *self.resolver.trace, &mut self.resolver.findings);
+        evaluate_in_order(
+            &Names::new(&draft.base),
+            &mut scope.names,
+            "vars",
+            &expressions,
+            |name, value, expression, result| {
+                let place = draft.blueprint.place(["vars", name]);
+                match result {
+                    Ok(()) => trace.record(
+                        || format!("{}.vars.{name}", draft.name),
+                        || {
+                            Explained::one(
+                                &*value,
+                                format!("computed by `{}`", expression.written),
+                                place,
+                            )
+                            .using(uses(
+                                &draft.name,
+                                None,
+                                &expression.parsed.names(),
+                            ))
+                        },
+                    ),
+                    Err(error) => {
+                        findings.push(Finding::new(
+                            &FAULTY_BLUEPRINT,
+                            place,
+                            format!("cannot compute `{name}`: {error}"),
+                        ));
+                    }
+                }
+            },
+        );
+    }
+
+    pub(super) fn own_secrets(
+        &mut self,
+        at: usize,
+        scope: &Scope,
+        secrets: &mut BTreeMap<String, Secret>,
+    ) {
+        let draft = &self.drafts[at];
+        if draft.unsupported.is_some() {
+            return;
+        }
+        let base = Names::new(&draft.base);
+        let names = base.with(&scope.names);
+        let mut findings = Vec::new();
+        for (key, secret) in &draft.blueprint.model.secrets {
+            let place = || draft.blueprint.place(["secrets", key, "when"]);
+            if draft.holds(secret.when.as_ref(), &names, place, &mut findings) {
+                let name = own_secret(&draft.name, key);
+                secrets.insert(
+                    name.clone(),
+                    Secret {
+                        name,
+                        kind: secret.kind,
+                        length: secret.length.unwrap_or(SECRET_LENGTH),
+                        prefix: secret.prefix.clone(),
+                        purpose: secret
+                            .purpose
+                            .get(self.resolver.environment.locale)
+                            .to_owned(),
+                    },
+                );
+            }
+        }
+        self.resolver.findings.append(&mut findings);
+    }
+
+    pub(super) fn binding_secrets(&self, secrets: &mut BTreeMap<String, Secret>) {
+        for binding in self.bindings {
+            let provide = &self.drafts[binding.provider].blueprint.model.provides[&binding.provide];
+            if let (Some(name), Some(spec)) = (&binding.secret, &provide.secret) {
+                secrets.insert(
+                    name.clone(),
+                    Secret {
+                        name: name.clone(),
+                        kind: spec.kind,
+                        length: spec.length.unwrap_or(SECRET_LENGTH),
+                        prefix: spec.prefix.clone(),
+                        purpose: format!(
+                            "{} -> {} ({})",
+                            self.drafts[binding.consumer].name,
+                            self.drafts[binding.provider].name,
+                            provide.capability
+                        ),
+                    },
+                );
+            }
+        }
+    }
+}
