@@ -41,11 +41,15 @@ pub fn render(findings: &[Finding], sources: &Sources, color: bool, width: usize
     let mut out = String::new();
     let mut advised = BTreeSet::new();
     for finding in findings {
-        let help = finding.help.as_deref().or_else(|| {
-            advised
-                .insert(finding.rule.code)
-                .then_some(finding.rule.fix)
-        });
+        let help = finding
+            .help
+            .as_deref()
+            .or_else(|| {
+                advised
+                    .insert(finding.rule.code)
+                    .then_some(finding.rule.fix)
+            })
+            .filter(|help| !help.is_empty());
         // Empty lines of a cause come back indented.
         for line in renderer.render(&[group(finding, help, &locator)]).lines() {
             out.push_str(line.trim_end());
@@ -313,7 +317,7 @@ mod tests {
         severity: Severity::Error,
         summary: "a key that nothing reads",
         why: "It would be ignored in silence.",
-        fix: "Correct or remove it.",
+        fix: "",
         allowable: false,
     };
 
@@ -322,7 +326,7 @@ mod tests {
         severity: Severity::Warning,
         summary: "a host has less than its services take",
         why: "They would be killed.",
-        fix: "Add memory or move services.",
+        fix: "",
         allowable: true,
     };
 
@@ -426,6 +430,30 @@ mod tests {
     fn nothing_to_say() {
         assert_eq!(render(&[], &Sources::default(), false, 100), "");
         assert_eq!(render_short(&[], &Sources::default()), "");
+    }
+
+    #[test]
+    fn the_first_of_a_kind_without_help_gets_that_of_its_rule() {
+        static ADVISED: Rule = Rule {
+            code: "advised",
+            severity: Severity::Error,
+            summary: "something is wrong",
+            why: "It would fail.",
+            fix: "Put it right.",
+            allowable: false,
+        };
+        let mut sources = Sources::default();
+        let file = sources.add("x.toml", "a = 1\n");
+        let finding = |message: &str| Finding::new(&ADVISED, Place::File { file }, message);
+        let findings = [
+            finding("one").help("take this out"),
+            finding("two"),
+            finding("three"),
+        ];
+        let text = render(&findings, &sources, false, 100);
+        assert_eq!(text.matches("Put it right.").count(), 1, "{text}");
+        let (before, after) = text.split_once("Put it right.").expect("the advice");
+        assert!(before.contains("two") && after.contains("three"), "{text}");
     }
 
     #[test]
