@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const EDGES: &[(&str, &[&str])] = &[
     // Leaves.
     ("names", &[]),
+    ("value", &[]),
     ("source", &["value"]),
     ("terms", &[]),
     ("units", &[]),
-    ("value", &[]),
     ("template", &[]),
     ("host", &[]),
     ("diagnostic", &["source"]),

@@ -402,8 +402,6 @@ mod tests {
           |
         2 | name = "lake"
           | ^^^^
-          |
-          = help: Correct or remove it.
 
         error[unknown-key]: unknown key `name`
          --> platform.toml:2:1
@@ -414,7 +412,6 @@ mod tests {
         note[host-over-budget]: no host is named
         --> platform.toml
          = note: the file has no hosts
-         = help: Add memory or move services.
 
         2 errors, 1 warning, 1 note; explained in docs/reference/findings.md
         "#);
@@ -484,8 +481,6 @@ mod tests {
           |
         2 | target = 1
           |          ^
-          |
-          = help: Correct or remove it.
         ");
         assert_snapshot!(in_dev("components.minio"), @"
         error[unknown-key]: odd
@@ -495,7 +490,6 @@ mod tests {
           |  ^^^^^^^^^^^^^^^^
           |
           = note: only in environment `dev`
-          = help: Correct or remove it.
         ");
     }
 
@@ -519,8 +513,6 @@ mod tests {
           | -----           ^        - at most
           | |               |
           | in here         at least
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -543,8 +535,6 @@ mod tests {
             |
           1 | first = 1
             | ----- and here
-            |
-            = help: Correct or remove it.
         ");
     }
 
@@ -560,8 +550,6 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |           ^^^^^^
-          |
-          = help: Correct or remove it.
         "#);
         let combining = one(text, |file| {
             unknown_key(Place::value(file, path("x.日本")), "combining")
@@ -572,8 +560,6 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |                    ^^^^
-          |
-          = help: Correct or remove it.
         "#);
         let behind = one(text, |file| {
             unknown_key(Place::value(file, path("x.größe")), "behind")
@@ -584,8 +570,6 @@ mod tests {
           |
         1 |     x = { '日本' = "éé", "größe" = 5 }
           |                                    ^
-          |
-          = help: Correct or remove it.
         "#);
     }
 
@@ -604,8 +588,6 @@ mod tests {
           | ^
         2 | b = 2
           |     - see here
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -620,8 +602,6 @@ mod tests {
           |
         2 | b =
           |     ^ here
-          |
-          = help: Correct or remove it.
         ");
         let out = one("a = 1\n", |file| {
             unknown_key(Place::span(file, 6..6), "too short").label("here")
@@ -632,8 +612,6 @@ mod tests {
           |
         2 |
           | ^ here
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -653,8 +631,6 @@ mod tests {
           | - first
         2 |
           | ^
-          |
-          = help: Correct or remove it.
         ");
         assert_snapshot!(beside_first("a = 1\n\n", 7), @"
         error[unknown-key]: empty
@@ -667,8 +643,6 @@ mod tests {
           |
         1 | a = 1
           | - first
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -691,8 +665,6 @@ mod tests {
           |
         1 |
           | ^ empty
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -707,8 +679,6 @@ mod tests {
           |
         1 | {% if x %}
           |    ^^^^^^^
-          |
-          = help: Correct or remove it.
         ");
     }
 
@@ -728,8 +698,6 @@ mod tests {
           |
         2 | ...1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 7]
           |                                              ^ here
-          |
-          = help: Correct or remove it.
         ");
     }
 
