@@ -38,6 +38,9 @@ pub static FAULTY_BLUEPRINT: Rule = Rule {
 /// The name of the file that makes a folder a blueprint.
 pub const FILE_NAME: &str = "blueprint.toml";
 
+/// The file for those who read a blueprint, not for those who deploy it.
+const README: &str = "README.md";
+
 /// A blueprint and its files.
 #[derive(Debug)]
 pub struct Blueprint {
@@ -49,7 +52,7 @@ pub struct Blueprint {
     pub file: FileId,
     /// All other files, by their path in the folder.
     pub files: BTreeMap<String, FileId>,
-    /// SHA-256 over the names and contents of all files, in hexadecimal.
+    /// SHA-256 over the names and contents of all files but the README, in hexadecimal.
     pub digest: String,
     /// Whether it comes from the user's folder.
     pub own: bool,
@@ -197,7 +200,8 @@ fn read<'a>(
 ) -> Result<Blueprint, Vec<Finding>> {
     let files: BTreeMap<&str, &str> = files.collect();
     let mut digest = Sha256::new();
-    for (file, text) in &files {
+    // What people read beside a blueprint makes no difference to what it deploys.
+    for (file, text) in files.iter().filter(|(file, _)| **file != README) {
         digest.update((file.len() as u64).to_be_bytes());
         digest.update(file);
         digest.update((text.len() as u64).to_be_bytes());

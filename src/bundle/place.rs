@@ -12,6 +12,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::settle::{discard, settle};
@@ -21,6 +22,9 @@ const LOCK: &str = "lock";
 const FRESH: &str = "tree";
 const STAGED: &str = "tree-";
 const OLD: &str = "old";
+
+/// Tries to get the lock from writers that come and go.
+const ATTEMPTS: usize = 100;
 
 /// Why a folder cannot have a bundle.
 #[derive(Debug)]
@@ -132,31 +136,40 @@ impl Place {
     }
 
     fn lock(&self, host: &Host) -> Result<Lock, PlaceError> {
-        let path = self.beside.join(LOCK);
+        let mut attempts = 0;
         loop {
-            if let Err(error) = host.create_folder(&self.beside, OPEN_TO_ALL)
-                && error.kind() != std::io::ErrorKind::AlreadyExists
-            {
-                return Err(error.into());
-            }
-            match host.look(&self.beside)? {
-                Some(look) if look.kind == Kind::Folder => {}
-                Some(_) => return Err(PlaceError::NotAFolder(self.beside.clone())),
-                None => continue,
-            }
-            let lock = match host.lock(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                done => done?,
-            };
-            let Some(lock) = lock else {
-                return Err(PlaceError::Busy(self.target.clone()));
-            };
-            // A writer that was just done has removed the file that this one waited for: it would lock out nobody.
-            let standing = host.look(&path)?;
-            if standing.is_some_and(|standing| standing.identity == lock.look.identity) {
-                return Ok(lock);
+            attempts += 1;
+            match self.try_lock(host) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) if attempts < ATTEMPTS => {}
+                Ok(None) => return Err(PlaceError::Busy(self.target.clone())),
+                Err(PlaceError::Host(error))
+                    if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {}
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Tries to get the lock. Returns nothing, or does not find a file, if the last writer removed it meanwhile.
+    fn try_lock(&self, host: &Host) -> Result<Option<Lock>, PlaceError> {
+        let path = self.beside.join(LOCK);
+        if let Err(error) = host.create_folder(&self.beside, OPEN_TO_ALL)
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(error.into());
+        }
+        match host.look(&self.beside)? {
+            Some(look) if look.kind == Kind::Folder => {}
+            Some(_) => return Err(PlaceError::NotAFolder(self.beside.clone())),
+            None => return Ok(None),
+        }
+        let Some(lock) = host.lock(&path)? else {
+            return Err(PlaceError::Busy(self.target.clone()));
+        };
+        // The file that this writer waited for may have no name any more: it would keep out nobody.
+        let standing = host.look(&path)?;
+        let is_standing = standing.is_some_and(|look| look.identity == lock.look.identity);
+        Ok(is_standing.then_some(lock))
     }
 
     /// Lets other writers in. What cannot be removed is cleared up by the next one.

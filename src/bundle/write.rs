@@ -116,14 +116,18 @@ pub fn write(host: &Host, dir: &Path, sealed: &Sealed, force: bool) -> Result<Ou
             return Ok(Outcome::Unchanged);
         }
         let before = host.look(&place.target)?;
-        early = Some((before, survey(host, &place, sealed, force)?));
+        let survey = survey(host, &place, sealed, force);
+        // If another process writes just now, this may be half of its bundle and half of the old one.
+        if !place.is_unsettled(host)? && host.look(&place.target)? == before {
+            early = Some((before, survey?));
+        }
     }
     if let Some(parent) = place.target.parent() {
         host.create_folders(parent)?;
     }
     let lock = place.enter(host)?;
     let done = early
-        // Another process may have been faster.
+        // Another process may have been faster: each puts another folder in place.
         .filter(|(before, _)| matches!(host.look(&place.target), Ok(now) if now == *before))
         .map_or_else(
             || survey(host, &place, sealed, force),

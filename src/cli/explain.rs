@@ -113,6 +113,8 @@ fn write(
         let place = format!("{}:{}", spot.file_name, spot.line);
         if at == 0 {
             text.push_str(&format!("{indent}  {} ({place})\n", step.what));
+        } else if step.value.is_empty() {
+            text.push_str(&format!("{indent}  over the {} ({place})\n", step.what));
         } else {
             text.push_str(&format!(
                 "{indent}  over {}, {} ({place})\n",

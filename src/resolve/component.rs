@@ -479,7 +479,7 @@ fn options(
                             explained.then(default, "default of the blueprint", default_place())
                         }
                         (None, Some(by)) => explained.then(
-                            "not computed",
+                            "",
                             format!("default of the blueprint, computed by `{}`", by.written),
                             blueprint.place(["options", name, "computed"]),
                         ),

@@ -275,10 +275,40 @@ impl Resolver<'_, '_> {
                     )
                 })
         };
-        let first = self
-            .drafts
+        let publishing: Vec<usize> = (0..self.drafts.len())
+            .filter(|at| {
+                let draft = &self.drafts[*at];
+                draft.unsupported.is_none() && published(draft)
+            })
+            .collect();
+        // One proxy publishes everything: where there are several, any component may say which.
+        let choice = |at: usize| {
+            self.drafts[at]
+                .layered
+                .and_then(|layered| layered.needs.get(EDGE))
+        };
+        let choosing: Vec<usize> = publishing
             .iter()
-            .position(|draft| draft.unsupported.is_none() && published(draft));
+            .copied()
+            .filter(|at| choice(*at).is_some())
+            .collect();
+        let first = choosing.first().or(publishing.first()).copied();
+        let mut findings = Vec::new();
+        if let Some(chosen) = first.and_then(choice) {
+            for other in choosing.iter().filter_map(|at| choice(*at)) {
+                if other.value != chosen.value {
+                    findings.push(
+                        Finding::new(
+                            &wire::AMBIGUOUS_PROVIDER,
+                            other.place.clone(),
+                            "one proxy publishes everything, and two are named",
+                        )
+                        .related(chosen.place.clone(), "the other one"),
+                    );
+                }
+            }
+        }
+        self.findings.append(&mut findings);
         let mut providers = BTreeMap::new();
         for (at, draft) in self
             .drafts

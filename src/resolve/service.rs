@@ -9,6 +9,7 @@ use crate::blueprint::expression::Names;
 use crate::blueprint::model::{self, Workload};
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{Port, Replicas, Resources};
+use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
 use crate::terms::{Publish, Size, Target};
 use crate::topology::layer::{LayeredService, UNKNOWN_NAME, replicas_value};
@@ -163,6 +164,17 @@ fn replicas(
     findings: &mut Vec<Finding>,
 ) -> Replicas {
     let Some(service) = service else {
+        if let Some(given) = settings.and_then(|settings| settings.replicas.as_ref()) {
+            findings.push(
+                Finding::new(
+                    &ILLEGAL_VALUE,
+                    given.place.clone(),
+                    format!("`{key}` of `{}` is a job, and a job runs once", draft.name),
+                )
+                .help("remove `replicas`")
+                .component(draft.name.clone()),
+            );
+        }
         return Replicas {
             min: 1,
             max: 1,

@@ -30,7 +30,7 @@ pub struct Explained {
 /// One thing that had a say in a value.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The value it gave, as text.
+    /// The value it gave, as text; empty where that was not worked out because it is not needed.
     pub value: String,
     /// What it is: "set", "default of the blueprint", "computed by `…`".
     pub what: String,

@@ -391,6 +391,9 @@ fn merge_components(
         .flat_map(Tree::entries)
         .map(|(name, tree)| (name.to_owned(), tree.clone()))
         .collect();
+    for (name, lowest) in &components {
+        pointless_unset(name, lowest, findings);
+    }
     for (name, upper) in environment
         .get("components")
         .into_iter()
@@ -404,6 +407,7 @@ fn merge_components(
                 dangling
             }
             None if upper.get("blueprint").is_some() => {
+                pointless_unset(name, upper, findings);
                 components.insert(name.to_owned(), upper.clone());
                 Vec::new()
             }
@@ -428,6 +432,20 @@ fn merge_components(
         }
     }
     components
+}
+
+/// Reports an `unset` in a table that is laid over nothing.
+fn pointless_unset(name: &str, tree: &Tree, findings: &mut Vec<Finding>) {
+    if let Some(unset) = tree.get("unset") {
+        findings.push(
+            Finding::new(
+                &DANGLING_OVERRIDE,
+                unset.key_place(),
+                format!("nothing lies below `{name}` here that could be taken out"),
+            )
+            .help("use `unset` in an environment's table of the component, or remove the keys themselves"),
+        );
+    }
 }
 
 fn read_hosts(

@@ -117,6 +117,21 @@ impl Scene {
     }
 }
 
+impl Drop for Scene {
+    fn drop(&mut self) {
+        fn open(dir: &Path) {
+            let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o755));
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    open(&entry.path());
+                }
+            }
+        }
+        // Folders that forbid it could not be removed.
+        open(self.around.path());
+    }
+}
+
 /// Returns all that is in a folder. Nothing if there is no folder.
 pub(crate) fn tree(dir: &Path) -> Tree {
     fn walk(dir: &Path, prefix: &str, tree: &mut Tree) {

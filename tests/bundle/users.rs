@@ -6,16 +6,20 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
+use lakewright::bundle::compare::{render, verify};
 use lakewright::bundle::write::write;
-use lakewright::host::Host;
+use lakewright::host::{Fault, Host, Trouble};
 
 use crate::scene::{Scene, sealed, tree_of};
 
 const OLD: &[(&str, &str)] = &[("a.yaml", "one"), ("config/b.conf", "two")];
 const NEW: &[(&str, &str)] = &[("a.yaml", "uno"), ("config/c.conf", "three")];
 const CHILD: &str = "LAKEWRIGHT_TEST_USER";
+/// Set for another user whose builds are killed again and again before one succeeds.
+const KILLED: &str = "LAKEWRIGHT_TEST_KILLED";
 const NOBODY: u32 = 65534;
 
 /// Not a test of its own: what another user does.
@@ -24,10 +28,22 @@ fn child() {
     let Ok(dir) = std::env::var(CHILD) else {
         return;
     };
-    match write(&Host::new(), dir.as_ref(), &sealed(NEW), false) {
-        Ok(_) => {}
-        Err(error) => panic!("{error}"),
+    let dir = Path::new(&dir);
+    for at in (0..).take_while(|_| std::env::var(KILLED).is_ok()) {
+        let host = Host::with(Trouble {
+            fault: Some((at, Fault::Onwards)),
+            ..Trouble::default()
+        });
+        if write(&host, dir, &sealed(NEW), false).is_ok() {
+            break;
+        }
+        write(&Host::new(), dir, &sealed(OLD), false).unwrap();
     }
+    if let Err(error) = write(&Host::new(), dir, &sealed(NEW), false) {
+        panic!("{error}");
+    }
+    let differences = verify(&Host::new(), dir).unwrap();
+    assert_eq!(render(&differences), "");
 }
 
 /// Says whether this process may do anything: what it makes is then the administrator's.
@@ -38,6 +54,10 @@ fn is_administrator() -> bool {
 
 /// Writes the new bundle as a user without rights. Returns what the error says.
 fn write_as_nobody(scene: &Scene) -> Result<(), String> {
+    run_as_nobody(scene, false)
+}
+
+fn run_as_nobody(scene: &Scene, killed: bool) -> Result<(), String> {
     // The user must be able to start the program, wherever it was built.
     let program = scene.around.path().join("program");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -46,6 +66,9 @@ fn write_as_nobody(scene: &Scene) -> Result<(), String> {
         .args(["-c", "umask 077; exec \"$0\" users::child --exact"])
         .arg(&program)
         .env(CHILD, &scene.dir);
+    if killed {
+        command.env(KILLED, "");
+    }
     if is_administrator() {
         command.uid(NOBODY).gid(NOBODY);
     }
@@ -112,15 +135,46 @@ fn what_cannot_be_linked_is_moved() {
     if !is_administrator() {
         return;
     }
-    scene.put("config/root.key", "mine");
-    scene.chmod("config/root.key", 0o600);
+    scene.put("secrets/root.key", "mine");
+    scene.chmod("secrets/root.key", 0o600);
     give(&scene, ALL);
-    let inode = scene.inode("config/root.key");
+    give(&scene, &["secrets"]);
+    let inode = scene.inode("secrets/root.key");
     write_as_nobody(&scene).unwrap();
-    assert_eq!(scene.inode("config/root.key"), inode);
-    let meta = fs::metadata(scene.path("config/root.key")).unwrap();
+    assert_eq!(scene.inode("secrets/root.key"), inode);
+    let meta = fs::metadata(scene.path("secrets/root.key")).unwrap();
     assert_eq!((meta.uid(), meta.mode() & 0o777), (0, 0o600));
     assert!(!scene.path("config/b.conf").exists() && !scene.beside().exists());
+
+    // Only what is not kept for the user has to be readable.
+    chown(scene.path("secrets"), Some(0), Some(0)).unwrap();
+    scene.folder("secrets", 0o700);
+    write_as_nobody(&scene).unwrap();
+}
+
+#[test]
+fn folders_that_nobody_may_add_to_stay_so() {
+    let scene = Scene::with(OLD);
+    if !is_administrator() {
+        return;
+    }
+    scene.put("secrets/closed/deep/key", "mine");
+    give(&scene, ALL);
+    give(
+        &scene,
+        &["secrets", "secrets/closed", "secrets/closed/deep"],
+    );
+    give(&scene, &["secrets/closed/deep/key"]);
+    scene.folder("secrets/closed/deep", 0o500);
+    scene.folder("secrets/closed", 0o500);
+    let before = scene.tree();
+    run_as_nobody(&scene, true).unwrap();
+    let mut after = scene.tree();
+    after.retain(|path, _| path.starts_with("secrets"));
+    let mut expected = before;
+    expected.retain(|path, _| path.starts_with("secrets"));
+    assert_eq!(after, expected);
+    assert!(!scene.beside().exists());
 }
 
 #[test]

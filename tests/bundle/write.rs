@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
+use std::time::{Duration, SystemTime};
 
 use lakewright::bundle::write::{Changes, Outcome, WriteError, write};
 use lakewright::host::{Fault, Host, Trouble};
@@ -183,6 +184,12 @@ fn a_folder_without_an_inventory_is_the_users() {
         OLD,
         &["`config/b.conf` is not a generated file, and has the name of one"],
     );
+    // Force does not ask which of the files is newer.
+    let late = SystemTime::now() + Duration::from_hours(1);
+    let file = fs::File::options()
+        .write(true)
+        .open(scene.path("config/b.conf"));
+    file.unwrap().set_modified(late).unwrap();
     changes(scene.write(OLD, true).unwrap());
     let mut expected = tree_of(&sealed(OLD));
     expected.insert("old.yaml".to_owned(), Node::File("mine".to_owned(), 0o644));
@@ -247,6 +254,15 @@ fn missing_files_and_lost_modes_are_restored() {
     let made = changes(scene.build(OLD));
     assert_eq!(names(&made.added), ["a.yaml"]);
     assert_eq!(names(&made.changed), ["config/b.conf", "run.sh"]);
+    assert_eq!(scene.tree(), tree_of(&sealed(OLD)));
+}
+
+#[test]
+fn a_lost_mode_alone_is_restored() {
+    let scene = Scene::with(OLD);
+    scene.chmod("run.sh", 0o644);
+    let made = changes(scene.build(OLD));
+    assert_eq!(names(&made.changed), ["run.sh"]);
     assert_eq!(scene.tree(), tree_of(&sealed(OLD)));
 }
 
