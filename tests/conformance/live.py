@@ -438,12 +438,13 @@ class Stack:
             if path.name.endswith(".conf"):
                 found += re.findall(r'server_name\s+"([^"_]+)"', text)
             if path.name.endswith(".cfg"):
-                found += re.findall(r"var\(txn\.host\) -m str -i \"?([\w.-]+)", text)
+                found += re.findall(r"var\(txn\.host\) -m str -i ['\"]?([\w.-]+)", text)
         return sorted(set(found))
 
     def proxy_routes(self) -> None:
         """Every host name leads to an application, an unknown one to nothing."""
         said = []
+        expect(self.hosts(), "the proxy's configuration names no host")
         web = [(name, port) for name, _, port, inside in self.published() if inside in (80, 443, 8080, 8443)]
         expect(web, "no web port is published")
         service, port = web[0]
