@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::backend;
 use crate::blueprint::Library;
-use crate::bundle::inventory::{Input, Keep, SecretKind, SecretSpec};
+use crate::bundle::inventory::{Input, Keep, SecretSpec};
 use crate::bundle::{Digest, Meta, Sealed};
 use crate::check;
 use crate::diagnostic::{Finding, Severity};
@@ -13,7 +13,6 @@ use crate::platform::Platform;
 use crate::resolve::trace::Trace;
 use crate::resolve::{self, Cache};
 use crate::source::{FileId, Place, Sources};
-use crate::terms;
 use crate::topology::layer::{Allow, layer};
 use crate::topology::{self, Topology};
 
@@ -195,12 +194,7 @@ impl Compiler {
                 .iter()
                 .map(|secret| SecretSpec {
                     name: secret.name.clone(),
-                    kind: match secret.kind {
-                        terms::SecretKind::Alphanumeric => SecretKind::Alphanumeric,
-                        terms::SecretKind::Base64 => SecretKind::Base64,
-                        terms::SecretKind::Hex => SecretKind::Hex,
-                        terms::SecretKind::Given => SecretKind::Given,
-                    },
+                    kind: secret.kind,
                     length: secret.length,
                     prefix: secret.prefix.clone(),
                     purpose: secret.purpose.clone(),

@@ -1,5 +1,7 @@
 //! Words that all stages share: targets, sizes, layers, zones, protocols. A leaf.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -169,5 +171,53 @@ words! {
         Hex = "hex",
         /// Comes from elsewhere; the user puts it there.
         Given = "given",
+    }
+}
+
+impl Size {
+    /// Finds what stands for this size; where a blueprint describes fewer sizes, the next smaller one serves, or else
+    /// the next larger one.
+    pub fn nearest<T>(self, by_size: &BTreeMap<Self, T>) -> Option<(Self, &T)> {
+        let smaller = Self::ALL.iter().rev().filter(|size| **size <= self);
+        let larger = Self::ALL.iter().filter(|size| **size > self);
+        smaller
+            .chain(larger)
+            .find_map(|size| Some((*size, by_size.get(size)?)))
+    }
+}
+
+words! {
+    /// How much a notice of a blueprint matters.
+    NoticeLevel {
+        /// Something to know.
+        Note = "note",
+        /// Something most users would want to change.
+        Warning = "warning",
+        /// Cannot work.
+        Error = "error",
+    }
+}
+
+words! {
+    /// What scaling measures.
+    ScaleMetric {
+        /// Use of processors.
+        Cpu = "cpu",
+        /// Use of memory.
+        Memory = "memory",
+    }
+}
+
+words! {
+    /// A tool inside an image that can ask over the network.
+    ProbeTool {
+        /// curl.
+        Curl = "curl",
+        /// wget, also BusyBox's.
+        Wget = "wget",
+        /// bash with /dev/tcp.
+        Bash = "bash",
+        /// Python 3.
+        Python = "python",
     }
 }

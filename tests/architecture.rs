@@ -78,7 +78,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("bundle", &["host"]),
+    ("bundle", &["host", "terms"]),
     (
         "backend",
         &[

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 
 use super::expression::{Expression, Text};
-use crate::terms::{DiskClass, Layer, Protocol, Publish, SecretKind, Size, Target, Zone};
+use crate::terms::{
+    DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric, SecretKind, Size,
+    Target, Zone,
+};
 use crate::value::Value;
 
 /// An expression, and how it was written.
@@ -272,26 +275,13 @@ pub struct Notice {
     /// When it applies; always unless given.
     pub when: Option<Expr>,
     /// How much it matters.
-    pub severity: NoticeSeverity,
+    pub severity: NoticeLevel,
     /// What is so; a lower-case phrase.
     pub message: Filled,
     /// What to do.
     pub help: Option<String>,
     /// Where it is known from.
     pub source: Option<String>,
-}
-
-/// How much a notice matters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum NoticeSeverity {
-    /// Something to know.
-    Note,
-    /// Something most users would want to change.
-    Warning,
-    /// Cannot work.
-    Error,
 }
 
 /// An image that must not be used any more.
@@ -635,21 +625,6 @@ pub struct Probe {
     pub retries: Option<u64>,
 }
 
-/// A tool inside an image that can ask over the network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum ProbeTool {
-    /// curl.
-    Curl,
-    /// wget, also BusyBox's.
-    Wget,
-    /// bash with /dev/tcp.
-    Bash,
-    /// Python 3.
-    Python,
-}
-
 /// Memory and processors of a service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -686,17 +661,6 @@ pub struct Scale {
     /// Percentage of the guaranteed share that is aimed at.
     #[schemars(range(min = 1, max = 100))]
     pub target: u64,
-}
-
-/// What scaling measures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum ScaleMetric {
-    /// Use of processors.
-    Cpu,
-    /// Use of memory.
-    Memory,
 }
 
 /// User, writable folders and capabilities of a container.

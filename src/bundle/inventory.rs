@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::path::{BundlePath, PathError};
+use crate::terms::SecretKind;
 
 /// The version of the format. It rises when an older Lakewright would misread a newer file.
 pub const SCHEMA: u32 = 1;
@@ -97,22 +98,6 @@ pub struct SecretSpec {
     pub purpose: String,
     /// The services that read it.
     pub consumers: Vec<String>,
-}
-
-/// How the value of a secret is made.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum SecretKind {
-    /// Letters and digits.
-    Alphanumeric,
-    /// Random bytes in standard Base64, with padding.
-    Base64,
-    /// Random bytes in lower-case hexadecimal digits.
-    Hex,
-    /// Not made: someone else gives it.
-    Given,
 }
 
 /// A file or folder of the user's: `notes.md`, or `secrets/` with everything in it.

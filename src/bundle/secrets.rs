@@ -8,9 +8,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::INVENTORY;
-use super::inventory::{Inventory, InventoryError, SecretKind, SecretSpec};
+use super::inventory::{Inventory, InventoryError, SecretSpec};
 use super::path::BundlePath;
 use crate::host::{Host, HostError, Kind, Look, PLAIN_FILE, Plain, shown};
+use crate::terms::SecretKind;
 
 /// The folder of the secrets in a bundle's folder.
 pub const FOLDER: &str = "secrets";

@@ -2,7 +2,8 @@
 
 use super::Check;
 use crate::diagnostic::{Finding, Rule, Severity};
-use crate::platform::{NoticeLevel, Platform};
+use crate::platform::Platform;
+use crate::terms::NoticeLevel;
 
 static RULE: Rule = Rule {
     code: "blueprint-notice",

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::source::Place;
 use crate::terms::{
-    Availability, DiskClass, Layer, Locale, Protocol, Publish, SecretKind, Size, StorageKind,
-    Target, Zone,
+    Availability, DiskClass, Layer, Locale, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
+    SecretKind, Size, StorageKind, Target, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -221,17 +221,6 @@ pub struct Notice {
     pub source: Option<String>,
 }
 
-/// How much a notice matters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoticeLevel {
-    /// Something to know.
-    Note,
-    /// Something most users would want to change.
-    Warning,
-    /// Cannot work.
-    Error,
-}
-
 /// An image that must not be used any more.
 #[derive(Clone, Debug)]
 pub struct GoneImage {
@@ -403,15 +392,6 @@ pub struct Replicas {
     pub place: Place,
 }
 
-/// What scaling measures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ScaleMetric {
-    /// Use of processors.
-    Cpu,
-    /// Use of memory.
-    Memory,
-}
-
 /// A container image.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -503,30 +483,17 @@ pub enum Ask {
         /// The port.
         port: u16,
         /// Tool inside the image.
-        tool: Tool,
+        tool: ProbeTool,
     },
     /// A port that accepts connections.
     Tcp {
         /// The port.
         port: u16,
         /// Tool inside the image.
-        tool: Tool,
+        tool: ProbeTool,
     },
     /// A program that exits with 0.
     Exec(Vec<String>),
-}
-
-/// A tool inside an image that can ask over the network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tool {
-    /// curl.
-    Curl,
-    /// wget, also BusyBox's.
-    Wget,
-    /// bash with /dev/tcp.
-    Bash,
-    /// Python 3.
-    Python,
 }
 
 /// Memory and processors of one replica.

@@ -22,15 +22,15 @@ use component::{Draft, Surroundings};
 use trace::{Explained, Trace};
 use wire::MISSING_PROVIDER;
 
-use crate::blueprint::{FAULTY_BLUEPRINT, Library};
+use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
 use crate::platform::{Environment, Host, LicencePolicy, Platform, Storage};
 use crate::schema::{MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
 use crate::terms::{Availability, Locale, Size, StorageKind, Target};
-use crate::topology::Layered;
 use crate::topology::layer::UNKNOWN_NAME;
+use crate::topology::{Layered, LayeredComponent};
 use crate::units::{Bytes, MilliCpu};
 use crate::value::Value;
 
@@ -154,7 +154,7 @@ fn drop_follow_ups(findings: &mut Vec<Finding>, first: usize, rules: &[&'static 
     );
 }
 
-impl Resolver<'_, '_> {
+impl<'a> Resolver<'a, '_> {
     fn components(&mut self) {
         let mut profiles: BTreeMap<&str, &String> = BTreeMap::new();
         for (profile, members) in &self.layered.profiles {
@@ -179,21 +179,8 @@ impl Resolver<'_, '_> {
                 }
                 Some(Err(findings)) => self.findings.extend(findings),
                 Some(Ok(loaded)) => {
-                    let around = Surroundings {
-                        environment: &self.environment_names,
-                        platform: &self.platform_names,
-                        size: self.environment.size,
-                        target: self.environment.target,
-                    };
-                    let mut draft = component::draft(
-                        (name, component.place.clone()),
-                        Some(component),
-                        loaded,
-                        &around,
-                        &mut self.cache.schemas,
-                        self.trace,
-                        &mut self.findings,
-                    );
+                    let mut draft =
+                        self.draft((name, component.place.clone()), Some(component), loaded);
                     draft.profile = component
                         .profile
                         .as_ref()
@@ -204,6 +191,29 @@ impl Resolver<'_, '_> {
                 }
             }
         }
+    }
+
+    fn draft(
+        &mut self,
+        named: (&str, Place),
+        layered: Option<&'a LayeredComponent>,
+        blueprint: Arc<Blueprint>,
+    ) -> Draft<'a> {
+        let around = Surroundings {
+            environment: &self.environment_names,
+            platform: &self.platform_names,
+            size: self.environment.size,
+            target: self.environment.target,
+        };
+        component::draft(
+            named,
+            layered,
+            blueprint,
+            &around,
+            &mut self.cache.schemas,
+            self.trace,
+            &mut self.findings,
+        )
     }
 
     /// Adds the blueprint that serves a capability when nothing else does, as a component of its own name.
@@ -222,21 +232,7 @@ impl Resolver<'_, '_> {
                 return None;
             }
         };
-        let around = Surroundings {
-            environment: &self.environment_names,
-            platform: &self.platform_names,
-            size: self.environment.size,
-            target: self.environment.target,
-        };
-        let mut draft = component::draft(
-            (&name, place.clone()),
-            None,
-            loaded,
-            &around,
-            &mut self.cache.schemas,
-            self.trace,
-            &mut self.findings,
-        );
+        let mut draft = self.draft((&name, place.clone()), None, loaded);
         draft.added_for = Some(self.drafts[consumer].name.clone());
         self.by_name.insert(name, self.drafts.len());
         self.drafts.push(draft);
@@ -309,20 +305,7 @@ impl Resolver<'_, '_> {
             }
         }
         self.findings.append(&mut findings);
-        let mut providers = BTreeMap::new();
-        for (at, draft) in self
-            .drafts
-            .iter()
-            .enumerate()
-            .filter(|(_, draft)| draft.unsupported.is_none())
-        {
-            for (name, provide) in &draft.blueprint.model.provides {
-                providers
-                    .entry(provide.capability.clone())
-                    .or_insert_with(Vec::new)
-                    .push((at, name.clone()));
-            }
-        }
+        let mut providers = self.index();
         match first {
             Some(first) => self.provider(first, EDGE, EDGE, false, &mut providers),
             // A proxy that was asked for has nothing to publish, and must come up all the same.

@@ -11,7 +11,7 @@ use crate::diagnostic::{Finding, suggest};
 use crate::platform::{Port, Replicas, Resources};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
-use crate::terms::{Publish, Size, Target};
+use crate::terms::{Publish, Target};
 use crate::topology::layer::{LayeredService, UNKNOWN_NAME, replicas_value};
 use crate::units::{Bytes, MilliCpu};
 use crate::value::Value;
@@ -283,20 +283,7 @@ fn resources(
     trace: &mut Trace,
     findings: &mut Vec<Finding>,
 ) -> Resources {
-    // A blueprint may describe fewer sizes: the next smaller one then serves.
-    let size = draft.size;
-    let nearest = Size::ALL
-        .iter()
-        .rev()
-        .filter(|tier| **tier <= size)
-        .chain(Size::ALL.iter().filter(|tier| **tier > size))
-        .find_map(|tier| {
-            workload
-                .resources
-                .get(tier)
-                .map(|resources| (*tier, resources))
-        });
-    let Some((tier, spec)) = nearest else {
+    let Some((tier, spec)) = draft.size.nearest(&workload.resources) else {
         findings.push(
             Finding::new(
                 &FAULTY_BLUEPRINT,

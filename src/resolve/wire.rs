@@ -138,7 +138,7 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// Lists the supported components' provides by capability.
-    fn index(&mut self) -> BTreeMap<String, Vec<(usize, String)>> {
+    pub(super) fn index(&mut self) -> BTreeMap<String, Vec<(usize, String)>> {
         let mut providers = BTreeMap::new();
         for at in 0..self.drafts.len() {
             self.index_one(at, &mut providers);

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use lakewright::bundle::Meta;
-use lakewright::bundle::inventory::{SecretKind, SecretSpec};
+use lakewright::bundle::inventory::SecretSpec;
 use lakewright::bundle::secrets::{SecretsReport, init};
 use lakewright::bundle::write::write;
 use lakewright::host::{Fault, Host, Trouble};
+use lakewright::terms::SecretKind;
 
 use crate::scene::{Node, Scene, sealed_with};
 

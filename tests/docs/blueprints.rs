@@ -415,11 +415,7 @@ fn notices(blueprint: &Blueprint, text: &mut String) {
          | severity | what is so | what to do | when |\n| --- | --- | --- | --- |\n",
     );
     for notice in blueprint.model.notices.values() {
-        let severity = match notice.severity {
-            lakewright::blueprint::model::NoticeSeverity::Note => "note",
-            lakewright::blueprint::model::NoticeSeverity::Warning => "warning",
-            lakewright::blueprint::model::NoticeSeverity::Error => "error",
-        };
+        let severity = notice.severity.word();
         let when = match &notice.when {
             Some(when) => code(&when.written),
             None => "always".to_owned(),

@@ -20,9 +20,9 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 use super::{Files, readme, subnets};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
-use crate::platform::{Ask, EnvValue, File, Kind, Platform, Service, Tool};
+use crate::platform::{Ask, EnvValue, File, Kind, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
-use crate::terms::Publish;
+use crate::terms::{ProbeTool, Publish};
 use crate::units::{Bytes, MilliCpu, Seconds};
 
 /// The one-shot service that hands out secrets.
@@ -572,26 +572,26 @@ fn healthcheck(service: &Service) -> Option<Healthcheck> {
         Ask::Http { path, port, tool } => {
             let url = format!("http://127.0.0.1:{port}{path}");
             match tool {
-                Tool::Curl => words(&["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", &seconds, &url]),
-                Tool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
-                Tool::Bash => {
+                ProbeTool::Curl => words(&["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", &seconds, &url]),
+                ProbeTool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
+                ProbeTool::Bash => {
                     let script = format!(
                         "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && IFS= read -r line <&3 && [[ $line == *' 200 '* ]]"
                     );
                     words(&["bash", "-c", &script])
                 }
-                Tool::Python => {
+                ProbeTool::Python => {
                     let script = format!("import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})");
                     words(&["python3", "-c", &script])
                 }
             }
         }
         Ask::Tcp { port, tool } => match tool {
-            Tool::Python => {
+            ProbeTool::Python => {
                 let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})");
                 words(&["python3", "-c", &script])
             }
-            Tool::Curl | Tool::Wget | Tool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
+            ProbeTool::Curl | ProbeTool::Wget | ProbeTool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
         },
     });
     Some(Healthcheck {

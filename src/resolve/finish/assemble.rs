@@ -6,11 +6,9 @@ use super::super::trace::Explained;
 use super::super::{render, service};
 use super::*;
 use crate::blueprint::expression::Names;
-use crate::blueprint::model::{MountSpec, NoticeSeverity};
-use crate::platform::{
-    Account, Build, Component, GoneImage, Image, Notice, NoticeLevel, Service, Volume,
-};
-use crate::terms::{DiskClass, Size};
+use crate::blueprint::model::MountSpec;
+use crate::platform::{Account, Build, Component, GoneImage, Image, Notice, Service, Volume};
+use crate::terms::DiskClass;
 use crate::units::Bytes;
 use crate::value::Value;
 
@@ -46,11 +44,7 @@ impl<'f> Finish<'f, '_, '_> {
                 }
                 notices.push(Notice {
                     name: key.clone(),
-                    level: match notice.severity {
-                        NoticeSeverity::Note => NoticeLevel::Note,
-                        NoticeSeverity::Warning => NoticeLevel::Warning,
-                        NoticeSeverity::Error => NoticeLevel::Error,
-                    },
+                    level: notice.severity,
                     message: fill(
                         draft,
                         &notice.message,
@@ -168,14 +162,9 @@ impl<'f> Finish<'f, '_, '_> {
                 continue;
             }
             let place = draft.blueprint.place(["volumes", key, "size"]);
-            let tier = Size::ALL
-                .iter()
-                .rev()
-                .filter(|tier| **tier <= draft.size)
-                .chain(Size::ALL.iter().filter(|tier| **tier > draft.size))
-                .find_map(|tier| spec.size.get(tier));
-            let default = tier.and_then(|size| Bytes::parse(size));
-            let Some(default) = default else {
+            let tier = draft.size.nearest(&spec.size);
+            let default = tier.and_then(|(tier, size)| Some((tier, Bytes::parse(size)?)));
+            let Some((tier, default)) = default else {
                 self.report(
                     place,
                     format!("volume `{key}` has no size with a known unit"),
@@ -192,16 +181,10 @@ impl<'f> Finish<'f, '_, '_> {
                 || match set {
                     Some(set) => Explained::one(set.value, "set", set.place.clone())
                         .over(&set.replaced)
-                        .then(
-                            default,
-                            format!("blueprint, size {}", draft.size),
-                            place.clone(),
-                        ),
-                    None => Explained::one(
-                        default,
-                        format!("blueprint, size {}", draft.size),
-                        place.clone(),
-                    ),
+                        .then(default, format!("blueprint, size {tier}"), place.clone()),
+                    None => {
+                        Explained::one(default, format!("blueprint, size {tier}"), place.clone())
+                    }
                 },
             );
             volumes.push((

@@ -11,13 +11,13 @@ use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{
-    self, DataFormat, EgressSpec, EnvSpec, Expr, FileSpec, Filled, MountSpec, ProbeTool,
+    self, DataFormat, EgressSpec, EnvSpec, Expr, FileSpec, Filled, MountSpec,
 };
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{
-    Ask, Content, EnvValue, File, Image, Jvm, Kind, Mount, Port, Probe, ScaleMetric, Service,
-    StartAfter, Tool, Volume,
+    Ask, Content, EnvValue, File, Image, Jvm, Kind, Mount, Port, Probe, Service, StartAfter, Volume,
 };
+use crate::terms::ProbeTool;
 use crate::units::{Bytes, Seconds};
 use crate::value::Value;
 
@@ -159,13 +159,7 @@ impl<'f> Finish<'f, '_, '_> {
             scale: sized
                 .service
                 .and_then(|service| service.scale.as_ref())
-                .map(|scale| {
-                    let metric = match scale.metric {
-                        model::ScaleMetric::Cpu => ScaleMetric::Cpu,
-                        model::ScaleMetric::Memory => ScaleMetric::Memory,
-                    };
-                    (metric, scale.target)
-                }),
+                .map(|scale| (scale.metric, scale.target)),
             image,
             entrypoint,
             command,
@@ -670,12 +664,7 @@ impl<'f> Finish<'f, '_, '_> {
             }
             found.map(|port: &Port| port.number)
         };
-        let tool = match spec.with {
-            Some(ProbeTool::Wget) => Tool::Wget,
-            Some(ProbeTool::Bash) => Tool::Bash,
-            Some(ProbeTool::Python) => Tool::Python,
-            Some(ProbeTool::Curl) | None => Tool::Curl,
-        };
+        let tool = spec.with.unwrap_or(ProbeTool::Curl);
         let keys = [sized.table(), sized.key, "probe"];
         let ask = match (&spec.http, &spec.tcp, &spec.exec) {
             (Some(path), None, None) => Ask::Http {
@@ -685,11 +674,7 @@ impl<'f> Finish<'f, '_, '_> {
             },
             (None, Some(name), None) => Ask::Tcp {
                 port: port(Some(name))?,
-                tool: if spec.with.is_none() {
-                    Tool::Bash
-                } else {
-                    tool
-                },
+                tool: spec.with.unwrap_or(ProbeTool::Bash),
             },
             (None, None, Some(words)) => Ask::Exec(
                 words
