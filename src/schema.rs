@@ -82,6 +82,11 @@ const FORMATS: &[Format] = &[
     ),
     ("folder", is_folder, "a relative folder without `..`"),
     (
+        "image-prefix",
+        is_image_prefix,
+        "the first part of image names, such as \"registry.example.com/lakehouse\"",
+    ),
+    (
         "cidr",
         crate::names::is_cidr,
         "a private IPv4 range, such as \"10.213.0.0/16\"",
@@ -91,6 +96,17 @@ const FORMATS: &[Format] = &[
 fn is_cron(text: &str) -> bool {
     // Five fields only: with six, programs disagree on whether the first are seconds.
     text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok()
+}
+
+fn is_image_prefix(text: &str) -> bool {
+    text.split('/').all(|part| {
+        !part.is_empty()
+            && part.starts_with(|next: char| next.is_ascii_alphanumeric())
+            && part.ends_with(|next: char| next.is_ascii_alphanumeric())
+            && part.chars().all(|next| {
+                next.is_ascii_lowercase() || next.is_ascii_digit() || "._-:".contains(next)
+            })
+    })
 }
 
 fn is_folder(text: &str) -> bool {

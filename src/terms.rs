@@ -209,6 +209,36 @@ words! {
 }
 
 words! {
+    /// Whose disks a cluster's storage classes are made of.
+    Cloud {
+        /// Amazon EBS.
+        Aws = "aws",
+        /// Google Persistent Disk.
+        Gcp = "gcp",
+        /// Azure Disk.
+        Azure = "azure",
+    }
+}
+
+words! {
+    /// The API that a cluster's gateway is described in.
+    GatewayApi {
+        /// gateway.networking.k8s.io.
+        Standard = "gateway-api",
+        /// Istio's Gateway and VirtualService.
+        Istio = "istio",
+    }
+}
+
+words! {
+    /// A tool that applies bundles from a git repository.
+    GitOps {
+        /// Argo CD: sync waves.
+        ArgoCd = "argocd",
+    }
+}
+
+words! {
     /// A tool inside an image that can ask over the network.
     ProbeTool {
         /// curl.

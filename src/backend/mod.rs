@@ -1,6 +1,8 @@
 //! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
 
 pub mod compose;
+#[allow(dead_code, unused_imports)]
+mod kubernetes;
 pub mod readme;
 pub mod subnets;
 

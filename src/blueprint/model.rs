@@ -372,6 +372,10 @@ pub struct Workload {
     pub connects: Vec<String>,
     /// Why it must reach the outside.
     pub egress: Option<EgressSpec>,
+    /// Why and how it uses the Kubernetes API.
+    pub cluster_api: Option<ClusterApiSpec>,
+    /// A certificate of the platform's own authority, with the service's names.
+    pub certificate: Option<CertificateSpec>,
     /// Own services that must be healthy before it starts.
     #[serde(default)]
     pub after: Vec<String>,
@@ -416,6 +420,10 @@ pub struct Service {
     /// Whether each replica has a DNS name of its own.
     #[serde(default)]
     pub members: bool,
+    /// How many replicas must run for it to work, as an expression; one unless given.
+    pub quorum: Option<Expr>,
+    /// Who makes its pods, where that is not the bundle.
+    pub managed: Option<ManagedSpec>,
     /// Why it must not run twice.
     pub single: Option<String>,
     /// How it is scaled by load.
@@ -460,15 +468,90 @@ pub struct Job {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum EgressSpec {
-    /// The reason.
+    /// The reason; anything may be reached.
     Always(String),
-    /// The reason, if a condition holds.
-    When {
-        /// The reason.
-        why: String,
-        /// It cannot when this is false.
-        when: Expr,
-    },
+    /// In full.
+    Table(EgressTable),
+}
+
+/// Why a service must reach the outside, in full.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EgressTable {
+    /// The reason.
+    pub why: String,
+    /// It cannot when this is false.
+    pub when: Option<Expr>,
+    /// Hosts with their ports: `connectors.airbyte.com:443`; anything unless given.
+    #[serde(default)]
+    pub hosts: Vec<Filled>,
+}
+
+/// Use of the Kubernetes API, in the environment's own namespace.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterApiSpec {
+    /// The reason.
+    pub why: String,
+    /// What it may do; none where somebody else gives it its rights.
+    #[serde(default)]
+    pub rules: Vec<ApiRule>,
+}
+
+/// What may be done with some kinds of objects.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiRule {
+    /// API groups; the core one is `""`.
+    pub groups: Vec<String>,
+    /// Kinds, in the plural.
+    pub resources: Vec<String>,
+    /// Verbs.
+    pub verbs: Vec<String>,
+}
+
+/// A certificate of the platform's own authority: `tls.crt`, `tls.key` and `ca.crt` in a folder.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateSpec {
+    /// The folder.
+    pub path: String,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
+}
+
+/// Pods that somebody else makes: an operator, or another service at run time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedSpec {
+    /// The bundle makes them when this is false.
+    pub when: Option<Expr>,
+    /// Who.
+    pub by: String,
+    /// Whether a service launches them at run time, rather than an operator.
+    #[serde(default)]
+    pub launched: bool,
+    /// Labels that the pods bear.
+    pub labels: BTreeMap<String, Filled>,
+    /// Their service account; the service's name unless given.
+    pub service_account: Option<Filled>,
+    /// DNS name that leads to them, where they are reached.
+    pub host: Option<Filled>,
+    /// Whether they are in the mesh.
+    #[serde(default = "yes")]
+    pub mesh: bool,
+    /// The operator that reaches them.
+    pub operator: Option<OperatorSpec>,
+}
+
+/// An operator that reaches the pods it made.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorSpec {
+    /// Its namespace.
+    pub namespace: String,
+    /// Names of the ports that it reaches.
+    pub ports: Vec<String>,
 }
 
 /// An environment variable.
@@ -491,8 +574,23 @@ pub struct EnvTable {
     pub secret: Option<String>,
     /// Need whose secret is its value; on targets that can.
     pub secret_of: Option<String>,
+    /// Kubernetes Secret that the system makes by itself, and the key in it.
+    pub made: Option<MadeSecret>,
+    /// Whether its value is the zone that the replica runs in; empty where zones are not known.
+    #[serde(default)]
+    pub zone: bool,
     /// Leave it out when this is false.
     pub when: Option<Expr>,
+}
+
+/// A Kubernetes Secret that the system makes by itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MadeSecret {
+    /// Its name.
+    pub name: Filled,
+    /// Key in it.
+    pub key: String,
 }
 
 /// A file in a container.
@@ -612,6 +710,9 @@ pub struct Probe {
     pub exec: Option<Vec<Filled>>,
     /// Tool inside the image that asks, on targets without probes of their own.
     pub with: Option<ProbeTool>,
+    /// What tells that it must be restarted, where that is something else: a service that waits for others is not
+    /// ready, and no better for a restart. On targets that restart what is not well.
+    pub live: Option<LiveProbe>,
     /// How long a start may take.
     #[schemars(extend("format" = "duration"))]
     pub startup: Option<String>,
@@ -623,6 +724,20 @@ pub struct Probe {
     pub timeout: Option<String>,
     /// How many checks in a row must fail.
     pub retries: Option<u64>,
+}
+
+/// What tells that a service must be restarted.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiveProbe {
+    /// Path that answers 200.
+    pub http: Option<Filled>,
+    /// Port of the path.
+    pub port: Option<String>,
+    /// Port that accepts connections.
+    pub tcp: Option<String>,
+    /// Program that exits with 0.
+    pub exec: Option<Vec<Filled>>,
 }
 
 /// Memory and processors of a service.
@@ -735,6 +850,8 @@ pub struct Secret {
     pub prefix: Option<String>,
     /// What it is for.
     pub purpose: Words,
+    /// The user whose password it is: stores that keep pairs keep both.
+    pub user: Option<Filled>,
     /// Leave it out when this is false.
     pub when: Option<Expr>,
 }
@@ -791,6 +908,8 @@ pub struct ProvideSecret {
     pub length: Option<u32>,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// The user whose password it is, with `values` in scope: stores that keep pairs keep both.
+    pub user: Option<Filled>,
 }
 
 /// What a component needs from others.

@@ -99,7 +99,13 @@ pub(super) fn cut(platform: &Platform, load: &Load) -> String {
             flow.reason != FlowReason::Proxy && component(flow.from) != component(flow.to)
         })
         .map(|flow| component(flow.to))
-        .chain(platform.edge.as_ref().map(|edge| component(edge.service)))
+        .chain(
+            platform
+                .edge
+                .as_ref()
+                .and_then(|edge| edge.service)
+                .map(component),
+        )
         .collect();
     let mut takes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
     for share in &load.shares {

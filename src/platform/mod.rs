@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::source::Place;
 use crate::terms::{
-    Availability, DiskClass, Layer, Locale, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
-    SecretKind, Size, StorageKind, Target, Zone,
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, ProbeTool,
+    Protocol, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -70,10 +70,60 @@ pub struct Environment {
     pub zones: Vec<String>,
     /// Where volumes lie.
     pub storage: Storage,
+    /// Registry that built images are pushed to.
+    pub registry: Option<String>,
+    /// The cluster, on Kubernetes.
+    pub cluster: Option<Cluster>,
     /// Profiles, sorted, each with its place.
     pub profiles: Vec<(String, Place)>,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
+}
+
+impl Environment {
+    /// Says whether the target itself lets the outside in, rather than a component.
+    pub fn has_gateway(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.mesh)
+    }
+}
+
+/// The cluster that an environment runs in.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Minor version: 36 stands for 1.36.
+    pub version: u32,
+    /// Where the version is said.
+    pub version_place: Place,
+    /// Namespace.
+    pub namespace: String,
+    /// Whose disks volumes lie on, where the bundle makes the storage classes.
+    pub cloud: Option<Cloud>,
+    /// Key that disks are encrypted with, if not the cloud's own.
+    pub disk_key: Option<String>,
+    /// Storage classes that exist, by the class of disk they stand for.
+    pub storage_classes: BTreeMap<DiskClass, String>,
+    /// API that the gateway is described in.
+    pub gateway: GatewayApi,
+    /// Secret with the certificate of the public host names.
+    pub tls_secret: String,
+    /// ClusterIssuer that fills it, if the user does not.
+    pub issuer: Option<String>,
+    /// Tool that applies the bundle.
+    pub gitops: Option<GitOps>,
+    /// Whether pods are in the mesh, and the outside reaches them through its gateway.
+    pub mesh: bool,
+}
+
+impl Cluster {
+    /// Returns the storage class of volumes on a class of disk; the cluster's default, if none.
+    pub fn storage_class(&self, class: DiskClass) -> Option<String> {
+        match (self.storage_classes.get(&class), self.cloud) {
+            (Some(known), _) => Some(known.clone()),
+            // Storage classes belong to no namespace, so their names must tell platforms apart.
+            (None, Some(_)) => Some(format!("{}-{class}", self.namespace)),
+            (None, None) => None,
+        }
+    }
 }
 
 /// Where volumes lie.
@@ -295,6 +345,10 @@ pub struct Service {
     pub replicas: Replicas,
     /// Whether each replica has a DNS name of its own.
     pub members: bool,
+    /// Who makes its pods, if not the bundle.
+    pub managed: Option<Managed>,
+    /// How many replicas must run for it to work.
+    pub quorum: u64,
     /// Why it must not run twice.
     pub single: Option<String>,
     /// How it is scaled by load: metric and percentage.
@@ -318,7 +372,11 @@ pub struct Service {
     /// Ports it listens on, by name.
     pub ports: BTreeMap<String, Port>,
     /// Why it must reach the outside, if it must.
-    pub egress: Option<String>,
+    pub egress: Option<Egress>,
+    /// Why and how it uses the Kubernetes API, if it does.
+    pub cluster_api: Option<ClusterApi>,
+    /// Where it finds a certificate of the platform's own authority, if it has one.
+    pub certificate: Option<String>,
     /// What must be so before it starts.
     pub start_after: Vec<StartAfter>,
     /// How to tell whether it is well.
@@ -349,6 +407,81 @@ pub struct Service {
     pub host_settings: BTreeMap<String, (i64, String)>,
     /// Hosts it is placed on, one per replica; empty where the target places it.
     pub placement: Vec<usize>,
+}
+
+impl Service {
+    /// Returns the DNS name that others reach it by.
+    pub fn host(&self) -> &str {
+        self.managed
+            .as_ref()
+            .and_then(|managed| managed.host.as_deref())
+            .unwrap_or(&self.name)
+    }
+
+    /// Returns the name of its service account: its identity in a cluster.
+    pub fn account(&self) -> &str {
+        self.managed
+            .as_ref()
+            .map_or(&self.name, |managed| &managed.service_account)
+    }
+
+    /// Says whether the bundle makes its pods.
+    pub fn is_ours(&self) -> bool {
+        self.managed.is_none()
+    }
+
+    /// Returns the names of its replicas in DNS, each of its own where it has members.
+    pub fn member_hosts(&self) -> impl Iterator<Item = String> {
+        (0..self.replicas.max).map(|at| format!("{}-{at}.{}-members", self.name, self.name))
+    }
+}
+
+/// Pods that somebody else makes: an operator from an object of the bundle, or a service at run time.
+#[derive(Clone, Debug)]
+pub struct Managed {
+    /// Who.
+    pub by: String,
+    /// Whether a service of the platform launches them at run time, rather than an operator.
+    pub launched: bool,
+    /// Labels that the pods bear.
+    pub labels: BTreeMap<String, String>,
+    /// Their service account.
+    pub service_account: String,
+    /// The DNS name that leads to them, if they are reached.
+    pub host: Option<String>,
+    /// Whether they are in the mesh.
+    pub mesh: bool,
+    /// The operator's namespace and the ports that it reaches.
+    pub operator: Option<(String, Vec<u16>)>,
+}
+
+/// What a service may reach outside.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// Why.
+    pub why: String,
+    /// Hosts and ports; anything, if empty.
+    pub hosts: Vec<(String, u16)>,
+}
+
+/// Use of the Kubernetes API.
+#[derive(Clone, Debug)]
+pub struct ClusterApi {
+    /// Why.
+    pub why: String,
+    /// What it may do in its namespace.
+    pub rules: Vec<ApiRule>,
+}
+
+/// What may be done with some kinds of objects.
+#[derive(Clone, Debug)]
+pub struct ApiRule {
+    /// API groups; the core one is empty.
+    pub groups: Vec<String>,
+    /// Kinds, in the plural.
+    pub resources: Vec<String>,
+    /// Verbs.
+    pub verbs: Vec<String>,
 }
 
 /// What kind of workload a service is.
@@ -410,6 +543,15 @@ pub enum EnvValue {
     Text(String),
     /// The value of a secret.
     Secret(String),
+    /// A key of a Kubernetes Secret that the system makes by itself.
+    Made {
+        /// Name of the Secret.
+        secret: String,
+        /// Key in it.
+        key: String,
+    },
+    /// The zone that the replica runs in.
+    Zone,
 }
 
 /// A file in a container.
@@ -461,8 +603,10 @@ pub struct StartAfter {
 /// How to tell whether a service is well.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What is asked.
+    /// What is asked: whether it can do its work.
     pub ask: Ask,
+    /// What is asked to tell whether it must be restarted.
+    pub live: Ask,
     /// How long a start may take.
     pub startup: Seconds,
     /// Time between two checks.
@@ -474,7 +618,7 @@ pub struct Probe {
 }
 
 /// What a probe asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// A path that answers 200.
     Http {
@@ -559,6 +703,22 @@ pub struct Secret {
     pub prefix: Option<String>,
     /// What it is for.
     pub purpose: String,
+    /// The user it belongs to, if it is a password.
+    pub user: Option<String>,
+    /// How often it was rotated, beginning with 1.
+    pub version: u32,
+}
+
+impl Secret {
+    /// Returns its name in a cluster. The version is part of it, so that a rotated one restarts what reads it.
+    pub fn object(&self) -> String {
+        versioned(&self.name, self.version)
+    }
+}
+
+/// Names a version of a secret.
+pub fn versioned(secret: &str, version: u32) -> String {
+    format!("{secret}-v{version}")
 }
 
 /// Something that people or clients outside reach.
@@ -583,8 +743,8 @@ pub struct Endpoint {
 /// The proxy.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// Position of its service.
-    pub service: usize,
+    /// Position of its service; none where the target itself has a gateway.
+    pub service: Option<usize>,
     /// `http` or `https`.
     pub scheme: String,
     /// Public port of web interfaces.

@@ -25,10 +25,10 @@ use wire::MISSING_PROVIDER;
 use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
-use crate::platform::{Environment, Host, LicencePolicy, Platform, Storage};
-use crate::schema::{MISSING_KEY, Schema};
+use crate::platform::{Cluster, Environment, Host, LicencePolicy, Platform, Storage};
+use crate::schema::{ILLEGAL_VALUE, MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
-use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::terms::{Availability, DiskClass, GatewayApi, Locale, Size, StorageKind, Target};
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::topology::{Layered, LayeredComponent};
 use crate::units::{Bytes, MilliCpu};
@@ -89,6 +89,35 @@ pub fn resolve(
             Value::Bool(environment.availability == Availability::High),
         ),
         ("domain", Value::from(environment.domain.as_str())),
+        ("zones", Value::from(environment.zones.clone())),
+        (
+            "namespace",
+            Value::from(
+                environment
+                    .cluster
+                    .as_ref()
+                    .map(|cluster| cluster.namespace.clone()),
+            ),
+        ),
+        (
+            "kubernetes",
+            Value::from(
+                environment
+                    .cluster
+                    .as_ref()
+                    .map(|cluster| u64::from(cluster.version)),
+            ),
+        ),
+        (
+            "storage_classes",
+            Value::table(DiskClass::ALL.iter().map(|class| {
+                let name = environment
+                    .cluster
+                    .as_ref()
+                    .and_then(|cluster| cluster.storage_class(*class));
+                (class.word(), Value::from(name))
+            })),
+        ),
     ]);
     let platform_names = Value::table([
         ("name", Value::from(layered.platform.value.as_str())),
@@ -258,6 +287,9 @@ impl<'a> Resolver<'a, '_> {
 
     /// Finds the proxy that publishes what components want published.
     fn edge(&mut self) -> Option<(usize, String)> {
+        if self.environment.has_gateway() {
+            return None;
+        }
         let published = |draft: &Draft<'_>| {
             let model = &draft.blueprint.model;
             model
@@ -412,6 +444,7 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             None => Explained::one(&bind, by_target("the address"), target_place.clone()),
         },
     );
+    let cluster = (target == Target::Kubernetes).then(|| cluster(layered, trace, findings));
     Environment {
         name: layered.name.clone(),
         place: layered.place.clone(),
@@ -450,6 +483,11 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
                 |storage| storage.kind.place.clone(),
             ),
         },
+        registry: layered
+            .registry
+            .as_ref()
+            .map(|registry| registry.value.clone()),
+        cluster,
         profiles: layered
             .profiles
             .iter()
@@ -461,6 +499,94 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             })
             .collect(),
         keep: layered.keep.clone(),
+    }
+}
+
+/// Minor versions of Kubernetes that bundles are made for, and the one that is used unless the environment says another.
+pub const KUBERNETES_VERSIONS: std::ops::RangeInclusive<u32> = 33..=37;
+const KUBERNETES_VERSION: u32 = 36;
+
+/// The Secret that the gateway takes its certificate from unless the environment says another.
+const TLS_SECRET: &str = "public-tls";
+
+fn cluster(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Cluster {
+    let given = &layered.kubernetes;
+    let version = match &given.version {
+        None => KUBERNETES_VERSION,
+        Some(set) => {
+            let minor = set
+                .value
+                .strip_prefix("1.")
+                .and_then(|minor| minor.parse::<u32>().ok())
+                .filter(|minor| KUBERNETES_VERSIONS.contains(minor));
+            minor.unwrap_or_else(|| {
+                let (first, last) = (KUBERNETES_VERSIONS.start(), KUBERNETES_VERSIONS.end());
+                findings.push(
+                    Finding::new(
+                        &ILLEGAL_VALUE,
+                        set.place.clone(),
+                        format!(
+                            "`{}` is no version of Kubernetes that bundles are made for",
+                            set.value
+                        ),
+                    )
+                    .help(format!(
+                        "use a minor version from \"1.{first}\" to \"1.{last}\""
+                    )),
+                );
+                KUBERNETES_VERSION
+            })
+        }
+    };
+    let target_place = &layered.target.place;
+    trace.record(
+        || "kubernetes.version".to_owned(),
+        || match &given.version {
+            Some(set) => Explained::one(&set.value, "set", set.place.clone()),
+            None => Explained::one(
+                format!("1.{version}"),
+                "the version unless given",
+                target_place.clone(),
+            ),
+        },
+    );
+    let namespace = given
+        .namespace
+        .as_ref()
+        .map_or_else(|| layered.platform.value.clone(), |set| set.value.clone());
+    trace.record(
+        || "kubernetes.namespace".to_owned(),
+        || match &given.namespace {
+            Some(set) => Explained::one(&set.value, "set", set.place.clone()),
+            None => Explained::one(
+                &namespace,
+                "the platform's name",
+                layered.platform.place.clone(),
+            ),
+        },
+    );
+    Cluster {
+        version,
+        version_place: given
+            .version
+            .as_ref()
+            .map_or_else(|| target_place.clone(), |set| set.place.clone()),
+        namespace,
+        cloud: given.cloud.as_ref().map(|cloud| cloud.value),
+        disk_key: given.disk_key.clone(),
+        storage_classes: given
+            .storage_classes
+            .iter()
+            .map(|(class, name)| (*class, name.value.clone()))
+            .collect(),
+        gateway: given.gateway.unwrap_or(GatewayApi::Standard),
+        tls_secret: given
+            .tls_secret
+            .clone()
+            .unwrap_or_else(|| TLS_SECRET.to_owned()),
+        issuer: given.issuer.clone(),
+        gitops: given.gitops,
+        mesh: true,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{self, Workload};
 use crate::diagnostic::{Finding, suggest};
-use crate::platform::{Port, Replicas, Resources};
+use crate::platform::{Managed, Port, Replicas, Resources};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
 use crate::terms::{Publish, Target};
@@ -32,9 +32,25 @@ pub(super) struct Sized<'d> {
     pub(super) replicas: Replicas,
     pub(super) resources: Resources,
     pub(super) ports: BTreeMap<String, Port>,
+    pub(super) managed: Option<Managed>,
 }
 
 impl Sized<'_> {
+    /// The DNS name that others reach it by.
+    pub(super) fn host(&self) -> &str {
+        self.managed
+            .as_ref()
+            .and_then(|managed| managed.host.as_deref())
+            .unwrap_or(&self.name)
+    }
+
+    /// Its service account.
+    pub(super) fn account(&self) -> &str {
+        self.managed
+            .as_ref()
+            .map_or(&self.name, |managed| &managed.service_account)
+    }
+
     /// The blueprint's table it stands in.
     pub(super) fn table(&self) -> &'static str {
         if self.job.is_some() {
@@ -128,6 +144,9 @@ pub(super) fn size<'d>(
             continue;
         }
         let resources = resources(draft, table, key, workload, settings, trace, findings);
+        let ports = ports(draft, table, key, workload, &names, findings);
+        let managed = service
+            .and_then(|service| managed(draft, key, service, &name, &ports, &names, findings));
         sized.push(Sized {
             key,
             name,
@@ -138,7 +157,8 @@ pub(super) fn size<'d>(
             place: draft.blueprint.place([table, key]),
             replicas,
             resources,
-            ports: ports(draft, table, key, workload, &names, findings),
+            ports,
+            managed,
         });
     }
     let mut main = sized
@@ -434,11 +454,75 @@ fn ports(
     ports
 }
 
+/// Reads who makes the pods of a service, where that is not the bundle.
+fn managed(
+    draft: &Draft<'_>,
+    key: &str,
+    service: &model::Service,
+    name: &str,
+    ports: &BTreeMap<String, Port>,
+    names: &Names<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Managed> {
+    let spec = service.managed.as_ref()?;
+    let place = |field: &str| draft.blueprint.place(["services", key, "managed", field]);
+    if !draft.holds(spec.when.as_ref(), names, || place("when"), findings) {
+        return None;
+    }
+    let mut fill = |field: &str, text: &model::Filled| {
+        text.parsed.fill_text(names).unwrap_or_else(|error| {
+            findings.push(Finding::new(
+                &FAULTY_BLUEPRINT,
+                place(field),
+                format!("cannot fill in `{}`: {error}", text.written),
+            ));
+            String::new()
+        })
+    };
+    let labels = spec
+        .labels
+        .iter()
+        .map(|(label, text)| (label.clone(), fill("labels", text)))
+        .collect();
+    let service_account = spec
+        .service_account
+        .as_ref()
+        .map_or_else(|| name.to_owned(), |text| fill("service_account", text));
+    let host = spec.host.as_ref().map(|text| fill("host", text));
+    let operator = spec.operator.as_ref().map(|operator| {
+        let mut numbers = Vec::new();
+        for port in &operator.ports {
+            match ports.get(port) {
+                Some(port) => numbers.push(port.number),
+                None => findings.push(
+                    Finding::new(
+                        &FAULTY_BLUEPRINT,
+                        place("operator"),
+                        format!("`{port}` is no port of `{key}`"),
+                    )
+                    .maybe_help(suggest(port, ports.keys().map(String::as_str))),
+                ),
+            }
+        }
+        (operator.namespace.clone(), numbers)
+    });
+    Some(Managed {
+        by: spec.by.clone(),
+        launched: spec.launched,
+        labels,
+        service_account,
+        host,
+        mesh: spec.mesh,
+        operator,
+    })
+}
+
 /// Returns the DNS names of a service's replicas on a target.
 pub(super) fn hosts(name: &str, members: bool, replicas: u64, target: Target) -> Vec<String> {
     match (members, target) {
+        // The second name is that of the Service without an address of its own, which gives each pod a name.
         (true, Target::Kubernetes) => (0..replicas)
-            .map(|at| format!("{name}-{at}.{name}"))
+            .map(|at| format!("{name}-{at}.{name}-members"))
             .collect(),
         (true, _) if replicas > 1 => (1..=replicas).map(|at| format!("{name}-{at}")).collect(),
         _ => vec![name.to_owned()],
@@ -456,18 +540,20 @@ pub(super) fn names_of(
     target: Target,
     urls: &BTreeMap<String, String>,
 ) -> Value {
-    let members = sized.service.is_some_and(|service| service.members);
+    let members = sized.managed.is_none() && sized.service.is_some_and(|service| service.members);
+    let host = sized.host();
     let ports = sized
         .ports
         .iter()
         .map(|(name, port)| (name.clone(), Value::from(u64::from(port.number))));
     Value::table([
         ("active", Value::Bool(true)),
-        ("host", Value::from(sized.name.as_str())),
+        ("host", Value::from(host)),
         (
             "hosts",
-            Value::from(hosts(&sized.name, members, sized.replicas.min, target)),
+            Value::from(hosts(host, members, sized.replicas.min, target)),
         ),
+        ("account", Value::from(sized.account())),
         ("replicas", Value::from(sized.replicas.min)),
         ("memory", Value::from(sized.resources.memory.0)),
         ("cpu", Value::from(sized.resources.cpu.0)),
@@ -522,6 +608,7 @@ pub(super) fn inactive(draft: &Draft<'_>, key: &str) -> Value {
         ("active", Value::Bool(false)),
         ("host", Value::Null),
         ("hosts", Value::List(Vec::new())),
+        ("account", Value::Null),
         ("replicas", Value::Int(0)),
         ("memory", Value::from(resources.memory.0)),
         ("cpu", Value::from(resources.cpu.0)),

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use super::Topology;
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
-use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::terms::{
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Size, StorageKind, Target,
+};
 use crate::tree::{Node, Tree};
 use crate::units::{Bytes, MilliCpu};
 use crate::value::Value;
@@ -93,6 +95,12 @@ pub struct Layered {
     pub zones: Vec<Sourced<String>>,
     /// Where volumes lie.
     pub storage: Option<LayeredStorage>,
+    /// Registry of images that are built.
+    pub registry: Option<Sourced<String>>,
+    /// Versions of secrets by name.
+    pub secret_versions: BTreeMap<String, Sourced<u32>>,
+    /// What only Kubernetes has.
+    pub kubernetes: LayeredKubernetes,
     /// Sets of components that start only when asked for, sorted by name.
     pub profiles: Vec<(String, Vec<Sourced<String>>)>,
     /// Files and folders in the bundle that belong to the user.
@@ -144,6 +152,29 @@ pub struct LayeredStorage {
     pub server: Option<String>,
     /// Exported folder.
     pub path: Option<String>,
+}
+
+/// The cluster that an environment runs in, as far as the user described it.
+#[derive(Clone, Debug, Default)]
+pub struct LayeredKubernetes {
+    /// Minor version.
+    pub version: Option<Sourced<String>>,
+    /// Namespace.
+    pub namespace: Option<Sourced<String>>,
+    /// Whose disks volumes lie on.
+    pub cloud: Option<Sourced<Cloud>>,
+    /// Key that disks are encrypted with.
+    pub disk_key: Option<String>,
+    /// Storage classes that exist.
+    pub storage_classes: BTreeMap<DiskClass, Sourced<String>>,
+    /// API of the gateway.
+    pub gateway: Option<GatewayApi>,
+    /// Secret with the certificate of the public host names.
+    pub tls_secret: Option<String>,
+    /// ClusterIssuer that fills it.
+    pub issuer: Option<String>,
+    /// Tool that applies the bundle.
+    pub gitops: Option<GitOps>,
 }
 
 /// A component as the user described it.
@@ -334,6 +365,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
             .help("use \"127.0.0.1\" for this machine only, or \"0.0.0.0\" for all its addresses"),
         );
     }
+    let kubernetes = read_kubernetes(environment, target.value, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -362,6 +394,20 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         hosts,
         zones,
         storage,
+        registry: text(environment.get("registry")),
+        secret_versions: environment
+            .get("secret_versions")
+            .into_iter()
+            .flat_map(Tree::entries)
+            .filter_map(|(name, tree)| {
+                let version = tree
+                    .value()
+                    .as_int()
+                    .and_then(|number| u32::try_from(number).ok())?;
+                Some((name.to_owned(), Sourced::from_tree(tree, version)))
+            })
+            .collect(),
+        kubernetes,
         profiles,
         keep: texts(environment.get("keep"))
             .into_iter()
@@ -370,6 +416,44 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         allow,
         components: read,
     })
+}
+
+fn read_kubernetes(
+    environment: &Tree,
+    target: Target,
+    findings: &mut Vec<Finding>,
+) -> LayeredKubernetes {
+    let Some(tree) = environment.get("kubernetes") else {
+        return LayeredKubernetes::default();
+    };
+    if target != Target::Kubernetes {
+        findings.push(
+            Finding::new(
+                &crate::schema::ILLEGAL_VALUE,
+                tree.key_place(),
+                format!(
+                    "`kubernetes` describes a cluster, and this environment compiles to {target}"
+                ),
+            )
+            .help("take the table out, or set `target = \"kubernetes\"`"),
+        );
+    }
+    LayeredKubernetes {
+        version: text(tree.get("version")),
+        namespace: text(tree.get("namespace")),
+        cloud: word(tree.get("cloud"), Cloud::from_word),
+        disk_key: text(tree.get("disk_key")).map(|key| key.value),
+        storage_classes: tree
+            .get("storage_classes")
+            .into_iter()
+            .flat_map(Tree::entries)
+            .filter_map(|(class, tree)| Some((DiskClass::from_word(class)?, text(Some(tree))?)))
+            .collect(),
+        gateway: word(tree.get("gateway"), GatewayApi::from_word).map(|api| api.value),
+        tls_secret: text(tree.get("tls_secret")).map(|name| name.value),
+        issuer: text(tree.get("issuer")).map(|name| name.value),
+        gitops: word(tree.get("gitops"), GitOps::from_word).map(|tool| tool.value),
+    }
 }
 
 fn texts(tree: Option<&Tree>) -> Vec<Sourced<String>> {

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use crate::terms::{Availability, Locale, Size, StorageKind, Target};
+use crate::terms::{
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Size, StorageKind, Target,
+};
 use crate::value::Value;
 
 /// The topology of a data platform: what it consists of, and the environments it runs in.
@@ -226,6 +228,18 @@ pub struct Environment {
     /// Where volumes lie.
     #[schemars(extend("examples" = [{ "kind": "nfs", "server": "10.0.0.5", "path": "/export/lake" }]))]
     storage: Option<Storage>,
+    /// Registry that images of the bundle are pushed to and pulled from, where the target cannot build them itself:
+    /// needed on Kubernetes and Swarm as soon as a blueprint builds one.
+    #[schemars(extend("format" = "image-prefix", "examples" = ["registry.example.com/lakehouse"]))]
+    registry: Option<String>,
+    /// Versions of secrets that were rotated, by their names; 1 unless given. The version is part of a secret's name in
+    /// the cluster, so raising it restarts what reads the secret.
+    #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 9999 }))]
+    #[schemars(extend("examples" = [{ "superset-secret-key": 2 }]))]
+    secret_versions: Option<BTreeMap<String, i64>>,
+    /// What only Kubernetes has.
+    #[schemars(extend("examples" = [{ "version": "1.36", "cloud": "aws" }]))]
+    kubernetes: Option<Kubernetes>,
     /// Sets of components that start only when asked for: `{ search = ["elasticsearch"] }`.
     #[schemars(extend("propertyNames" = { "format": "name" }))]
     #[schemars(extend("examples" = [{ "search": ["elasticsearch"] }]))]
@@ -240,6 +254,39 @@ pub struct Environment {
     /// Findings that are accepted in this environment, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "needs-cluster": "ingestion runs in production only" }]))]
     allow: Option<BTreeMap<String, Reason>>,
+}
+
+/// The cluster that an environment runs in.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kubernetes {
+    /// Minor version of the cluster, 1.33 to 1.37. What it does not serve is an error.
+    #[schemars(extend("default" = "1.36", "examples" = ["1.35"]))]
+    version: Option<String>,
+    /// Namespace; the platform's name unless given.
+    #[schemars(extend("format" = "name", "examples" = ["lakehouse"]))]
+    namespace: Option<String>,
+    /// Whose disks volumes lie on: storage classes for encrypted SSDs of theirs are part of the bundle.
+    #[schemars(extend("examples" = ["aws"]))]
+    cloud: Option<Cloud>,
+    /// Key in the cloud's key store that disks are encrypted with; the cloud's own unless given.
+    #[schemars(extend("examples" = ["arn:aws:kms:eu-west-3:111122223333:key/1234abcd"]))]
+    disk_key: Option<String>,
+    /// Storage classes that the cluster has already, in place of those of the bundle.
+    #[schemars(extend("examples" = [{ "ssd": "fast-encrypted" }]))]
+    storage_classes: Option<BTreeMap<DiskClass, String>>,
+    /// The API that the gateway is described in.
+    #[schemars(extend("default" = "gateway-api", "examples" = ["istio"]))]
+    gateway: Option<GatewayApi>,
+    /// Secret with the certificate of the public host names, of type kubernetes.io/tls.
+    #[schemars(extend("format" = "name", "default" = "public-tls", "examples" = ["data-example-com"]))]
+    tls_secret: Option<String>,
+    /// ClusterIssuer of cert-manager that fills that Secret; without it, the Secret is yours to make.
+    #[schemars(extend("examples" = ["letsencrypt"]))]
+    issuer: Option<String>,
+    /// Tool that applies the bundle from a git repository: objects then carry its order of application.
+    #[schemars(extend("examples" = ["argocd"]))]
+    gitops: Option<GitOps>,
 }
 
 /// A machine, or a pool of equal ones.

@@ -272,8 +272,8 @@ impl Networks {
                 );
             }
         }
-        if let Some(edge) = &platform.edge {
-            networks.join(edge.service, EDGE_NETWORK, "from outside to the proxy");
+        if let Some(service) = platform.edge.as_ref().and_then(|edge| edge.service) {
+            networks.join(service, EDGE_NETWORK, "from outside to the proxy");
         }
         networks
     }
@@ -414,7 +414,7 @@ fn compose_service(
             .filter_map(|(name, value)| match value {
                 EnvValue::Text(text) => Some((name.clone(), literal(text))),
                 // A check refuses these before a bundle is built.
-                EnvValue::Secret(_) => None,
+                EnvValue::Secret(_) | EnvValue::Made { .. } | EnvValue::Zone => None,
             })
             .collect(),
         depends_on: depends_on(platform, service),

@@ -27,6 +27,29 @@ impl<'f> Finish<'f, '_, '_> {
         let names = base.with(&scope.names);
         let volumes = self.volumes(at);
         let (images, builds) = self.images(at, &names);
+        let classes = self.resolver.environment.cluster.as_ref();
+        let own = BTreeMap::from([
+            (
+                "volumes".to_owned(),
+                Value::table(volumes.iter().map(|(key, volume)| {
+                    let class = classes.and_then(|cluster| cluster.storage_class(volume.class));
+                    let names = [
+                        ("size", Value::from(volume.size.0)),
+                        ("class", Value::from(class)),
+                    ];
+                    (*key, Value::table(names))
+                })),
+            ),
+            (
+                "images".to_owned(),
+                Value::table(
+                    images
+                        .iter()
+                        .map(|(key, image)| (*key, Value::from(image.reference.as_str()))),
+                ),
+            ),
+        ]);
+        let names = names.with(&own);
         let context = render::context(&names);
         let mut services = Vec::new();
         for position in 0..self.sized[at].len() {
@@ -276,9 +299,16 @@ impl<'f> Finish<'f, '_, '_> {
                     .take(6)
                     .map(|byte| format!("{byte:02x}"))
                     .collect();
+                let registry = self
+                    .resolver
+                    .layered
+                    .registry
+                    .as_ref()
+                    .map_or(&self.resolver.layered.platform.value, |registry| {
+                        &registry.value
+                    });
                 image.reference = format!(
-                    "{}/{}-{}:{}-{short}",
-                    self.resolver.layered.platform.value,
+                    "{registry}/{}-{}:{}-{short}",
                     draft.name,
                     key.replace('_', "-"),
                     draft.version.0

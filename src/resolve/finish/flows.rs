@@ -57,9 +57,9 @@ impl<'f> Finish<'f, '_, '_> {
                 }
             }
         }
-        if let Some(edge) = edge {
+        if let Some(from) = edge.and_then(|edge| edge.service) {
             flows.extend(endpoints.iter().map(|endpoint| Flow {
-                from: edge.service,
+                from,
                 to: endpoint.service,
                 port: endpoint.port.clone(),
                 reason: FlowReason::Proxy,

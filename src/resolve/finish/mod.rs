@@ -127,7 +127,10 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 ("port", Value::from(u64::from(edge.port))),
                 (
                     "component",
-                    Value::from(self.drafts[self.component_at(edge.service)].name.as_str()),
+                    Value::from(
+                        edge.service
+                            .map(|service| self.drafts[self.component_at(service)].name.clone()),
+                    ),
                 ),
             ]),
         };
@@ -148,6 +151,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                     ("needs".to_owned(), self.needs_names(at)),
                     ("provides".to_owned(), self.provides_names(at)),
                     ("secrets".to_owned(), self.secret_names(at)),
+                    ("secret_objects".to_owned(), self.secret_objects(at)),
                 ]),
             };
             if self
@@ -170,6 +174,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .flat_map(|service: &Service| &service.secrets)
             .collect();
         secrets.retain(|name, _| used.contains(name));
+        self.check_secret_versions(&secrets);
 
         let flows = self.flows(&endpoints, edge.as_ref());
         let scheduled = services
@@ -181,8 +186,8 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                     self.drafts[service.component].place.clone(),
                 )
             });
-        if let Some(edge) = &edge {
-            publish::publish_streams(&mut services[edge.service], &endpoints);
+        if let Some(service) = edge.as_ref().and_then(|edge| edge.service) {
+            publish::publish_streams(&mut services[service], &endpoints);
         }
         super::place::place(
             &mut services,

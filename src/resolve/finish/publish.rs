@@ -11,6 +11,19 @@ use crate::value::Value;
 
 impl<'f> Finish<'f, '_, '_> {
     pub(super) fn the_edge(&mut self) -> Option<Edge> {
+        if self.resolver.environment.has_gateway() {
+            let published = self
+                .sized
+                .iter()
+                .flat_map(|all| all.iter())
+                .flat_map(|sized| sized.ports.values())
+                .any(|port| matches!(port.publish, Some(Publish::Web | Publish::Tcp)));
+            return published.then(|| Edge {
+                service: None,
+                scheme: "https".to_owned(),
+                port: 443,
+            });
+        }
         let (component, provide) = self.edge.clone()?;
         let model = &self.drafts[component].blueprint.model.provides[&provide];
         let names = Names::new(&self.drafts[component].base);
@@ -28,7 +41,7 @@ impl<'f> Finish<'f, '_, '_> {
         });
         match (service, port) {
             (Some(service), Some(port)) => Some(Edge {
-                service,
+                service: Some(service),
                 scheme,
                 port: port.listen.unwrap_or(port.number),
             }),

@@ -9,8 +9,9 @@ use super::super::wire::BINDING_CONFLICT;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, suggest};
 use crate::platform::Secret;
+use crate::topology::layer::UNKNOWN_NAME;
 use crate::value::Value;
 
 impl<'f> Finish<'f, '_, '_> {
@@ -86,7 +87,7 @@ impl<'f> Finish<'f, '_, '_> {
             if !values.contains_key("host") {
                 match (sized, port) {
                     (Some(sized), Some(port)) => {
-                        values.insert("host".to_owned(), Value::from(sized.name.as_str()));
+                        values.insert("host".to_owned(), Value::from(sized.host()));
                         values.insert("port".to_owned(), Value::from(u64::from(port.number)));
                     }
                     _ => {
@@ -255,6 +256,19 @@ impl<'f> Finish<'f, '_, '_> {
         }))
     }
 
+    /// Names the component's own secrets as the target's store knows them.
+    pub(super) fn secret_objects(&self, at: usize) -> Value {
+        let draft = &self.drafts[at];
+        Value::table(draft.blueprint.model.secrets.keys().map(|key| {
+            let name = own_secret(&draft.name, key);
+            let version = self.secret_version(&name);
+            (
+                key.clone(),
+                Value::from(crate::platform::versioned(&name, version)),
+            )
+        }))
+    }
+
     pub(super) fn vars(&mut self, at: usize, scope: &mut Scope) {
         let draft = &self.drafts[at];
         if draft.unsupported.is_some() {
@@ -323,6 +337,16 @@ impl<'f> Finish<'f, '_, '_> {
                         kind: secret.kind,
                         length: secret.length.unwrap_or(SECRET_LENGTH),
                         prefix: secret.prefix.clone(),
+                        user: secret.user.as_ref().map(|user| {
+                            fill(
+                                draft,
+                                user,
+                                &names,
+                                &["secrets", key, "user"],
+                                &mut findings,
+                            )
+                        }),
+                        version: self.secret_version(&own_secret(&draft.name, key)),
                         purpose: secret
                             .purpose
                             .get(self.resolver.environment.locale)
@@ -334,8 +358,17 @@ impl<'f> Finish<'f, '_, '_> {
         self.resolver.findings.append(&mut findings);
     }
 
-    pub(super) fn binding_secrets(&self, secrets: &mut BTreeMap<String, Secret>) {
-        for binding in self.bindings {
+    fn secret_version(&self, name: &str) -> u32 {
+        self.resolver
+            .layered
+            .secret_versions
+            .get(name)
+            .map_or(1, |version| version.value)
+    }
+
+    pub(super) fn binding_secrets(&mut self, secrets: &mut BTreeMap<String, Secret>) {
+        let mut findings = Vec::new();
+        for (at, binding) in self.bindings.iter().enumerate() {
             let provide = &self.drafts[binding.provider].blueprint.model.provides[&binding.provide];
             if let (Some(name), Some(spec)) = (&binding.secret, &provide.secret) {
                 secrets.insert(
@@ -345,6 +378,17 @@ impl<'f> Finish<'f, '_, '_> {
                         kind: spec.kind,
                         length: spec.length.unwrap_or(SECRET_LENGTH),
                         prefix: spec.prefix.clone(),
+                        user: spec.user.as_ref().map(|user| {
+                            let provider = &self.drafts[binding.provider];
+                            let own = BTreeMap::from([(
+                                "values".to_owned(),
+                                Value::Table(self.values[at].clone()),
+                            )]);
+                            let base = Names::new(&provider.base);
+                            let keys = ["provides", &binding.provide, "secret", "user"];
+                            fill(provider, user, &base.with(&own), &keys, &mut findings)
+                        }),
+                        version: self.secret_version(name),
                         purpose: format!(
                             "{} -> {} ({})",
                             self.drafts[binding.consumer].name,
@@ -352,6 +396,23 @@ impl<'f> Finish<'f, '_, '_> {
                             provide.capability
                         ),
                     },
+                );
+            }
+        }
+        self.resolver.findings.append(&mut findings);
+    }
+
+    /// Reports versions of secrets that do not exist.
+    pub(super) fn check_secret_versions(&mut self, secrets: &BTreeMap<String, Secret>) {
+        for (name, version) in &self.resolver.layered.secret_versions {
+            if !secrets.contains_key(name) {
+                self.resolver.findings.push(
+                    Finding::new(
+                        &UNKNOWN_NAME,
+                        version.place.clone(),
+                        format!("there is no secret `{name}`"),
+                    )
+                    .maybe_help(suggest(name, secrets.keys().map(String::as_str))),
                 );
             }
         }

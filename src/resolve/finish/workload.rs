@@ -11,15 +11,25 @@ use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{
-    self, DataFormat, EgressSpec, EnvSpec, Expr, FileSpec, Filled, MountSpec,
+    self, DataFormat, EgressSpec, EgressTable, EnvSpec, Expr, FileSpec, Filled, MountSpec,
 };
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{
-    Ask, Content, EnvValue, File, Image, Jvm, Kind, Mount, Port, Probe, Service, StartAfter, Volume,
+    ApiRule, Ask, ClusterApi, Content, Egress, EnvValue, File, Image, Jvm, Kind, Mount, Port,
+    Probe, Service, StartAfter, Volume,
 };
 use crate::terms::ProbeTool;
 use crate::units::{Bytes, Seconds};
 use crate::value::Value;
+
+/// What a probe asks, as written.
+struct Asked<'b> {
+    http: Option<&'b Filled>,
+    port: Option<&'b String>,
+    tcp: Option<&'b String>,
+    exec: Option<&'b [Filled]>,
+    with: Option<ProbeTool>,
+}
 
 impl<'f> Finish<'f, '_, '_> {
     pub(super) fn service(
@@ -129,13 +139,16 @@ impl<'f> Finish<'f, '_, '_> {
         let seconds = |text: &Option<String>| text.as_deref().and_then(Seconds::parse);
         let start_after = self.start_after(at, sized, &needs, &mut findings);
         let run_as = &workload.run_as;
-        let egress = match &workload.egress {
-            Some(EgressSpec::Always(why)) => Some(why.clone()),
-            Some(EgressSpec::When { why, when }) => draft
-                .holds(Some(when), &names, || place(&["egress"]), &mut findings)
-                .then(|| why.clone()),
-            None => None,
-        };
+        let egress = self.egress(draft, sized, &names, &mut findings);
+        let certificate = workload.certificate.as_ref().filter(|spec| {
+            let place = || place(&["certificate", "when"]);
+            draft.holds(spec.when.as_ref(), &names, place, &mut findings)
+        });
+        let quorum = sized.service.and_then(|service| service.quorum.as_ref());
+        let quorum = quorum.map_or(1, |quorum| {
+            let place = place(&["quorum"]);
+            quantity(Some(&quorum.written), &names, place, &mut findings).unwrap_or(1)
+        });
         let mut host_settings = BTreeMap::new();
         for (name, setting) in &workload.host_settings {
             if draft.holds(
@@ -154,7 +167,10 @@ impl<'f> Finish<'f, '_, '_> {
             place: sized.place.clone(),
             kind,
             replicas: sized.replicas.clone(),
-            members: sized.service.is_some_and(|service| service.members),
+            members: sized.managed.is_none()
+                && sized.service.is_some_and(|service| service.members),
+            managed: sized.managed.clone(),
+            quorum,
             single: sized.service.and_then(|service| service.single.clone()),
             scale: sized
                 .service
@@ -170,6 +186,19 @@ impl<'f> Finish<'f, '_, '_> {
             secrets,
             ports: sized.ports.clone(),
             egress,
+            cluster_api: workload.cluster_api.as_ref().map(|spec| ClusterApi {
+                why: spec.why.clone(),
+                rules: spec
+                    .rules
+                    .iter()
+                    .map(|rule| ApiRule {
+                        groups: rule.groups.clone(),
+                        resources: rule.resources.clone(),
+                        verbs: rule.verbs.clone(),
+                    })
+                    .collect(),
+            }),
+            certificate: certificate.map(|spec| spec.path.clone()),
             start_after,
             probe,
             resources: sized.resources.clone(),
@@ -188,6 +217,51 @@ impl<'f> Finish<'f, '_, '_> {
         };
         self.resolver.findings.append(&mut findings);
         service
+    }
+
+    fn egress(
+        &self,
+        draft: &Draft<'_>,
+        sized: &Sized<'_>,
+        names: &Names<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Egress> {
+        let keys = [sized.table(), sized.key, "egress"];
+        let place = || draft.blueprint.place(keys);
+        let EgressTable { why, when, hosts } = match sized.workload.egress.as_ref()? {
+            EgressSpec::Always(why) => {
+                return Some(Egress {
+                    why: why.clone(),
+                    hosts: Vec::new(),
+                });
+            }
+            EgressSpec::Table(table) => table,
+        };
+        if !draft.holds(when.as_ref(), names, place, findings) {
+            return None;
+        }
+        let mut known = Vec::new();
+        for host in hosts {
+            let text = fill(draft, host, names, &keys, findings);
+            let parsed = text
+                .rsplit_once(':')
+                .and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
+            match parsed.filter(|(host, port)| *port > 0 && crate::names::is_domain(host)) {
+                Some(parsed) => known.push(parsed),
+                None => findings.push(
+                    Finding::new(
+                        &FAULTY_BLUEPRINT,
+                        place(),
+                        format!("`{text}` is no host with a port"),
+                    )
+                    .help("name both: \"connectors.example.com:443\""),
+                ),
+            }
+        }
+        Some(Egress {
+            why: why.clone(),
+            hosts: known,
+        })
     }
 
     pub(super) fn jvm(
@@ -454,6 +528,14 @@ impl<'f> Finish<'f, '_, '_> {
                         continue;
                     }
                     match (&table.value, &table.secret, &table.secret_of) {
+                        (None, None, None) if table.zone => self.zone(),
+                        (None, None, None) if table.made.is_some() => {
+                            let Some(made) = &table.made else { continue };
+                            EnvValue::Made {
+                                secret: fill(draft, &made.name, names, &keys, findings),
+                                key: made.key.clone(),
+                            }
+                        }
                         (Some(text), None, None) => {
                             EnvValue::Text(fill(draft, text, names, &keys, findings))
                         }
@@ -479,7 +561,9 @@ impl<'f> Finish<'f, '_, '_> {
                                     place(),
                                     format!("`{name}` is not one value"),
                                 )
-                                .help("give one of `value`, `secret` and `secret_of`"),
+                                .help(
+                                    "give one of `value`, `secret`, `secret_of`, `made` and `zone`",
+                                ),
                             );
                             continue;
                         }
@@ -521,6 +605,19 @@ impl<'f> Finish<'f, '_, '_> {
             env.insert(name.clone(), EnvValue::Text(set.value.clone()));
         }
         env
+    }
+
+    /// The zone that a replica runs in: the cluster says, or it is where the only host stands.
+    fn zone(&self) -> EnvValue {
+        let environment = &self.resolver.environment;
+        if environment.cluster.is_some() {
+            return EnvValue::Zone;
+        }
+        let zone = match environment.hosts.as_slice() {
+            [one] => one.zone.clone(),
+            _ => None,
+        };
+        EnvValue::Text(zone.unwrap_or_default())
     }
 
     pub(super) fn files(
@@ -647,14 +744,55 @@ impl<'f> Finish<'f, '_, '_> {
         findings: &mut Vec<Finding>,
     ) -> Option<Probe> {
         let spec = sized.workload.probe.as_ref()?;
-        let place = draft.blueprint.place([sized.table(), sized.key, "probe"]);
-        let mut port = |name: Option<&String>| {
+        let asked = Asked {
+            http: spec.http.as_ref(),
+            port: spec.port.as_ref(),
+            tcp: spec.tcp.as_ref(),
+            exec: spec.exec.as_deref(),
+            with: spec.with,
+        };
+        let ask = self.ask(draft, sized, &asked, names, findings)?;
+        let live = match &spec.live {
+            None => ask.clone(),
+            Some(live) => {
+                let asked = Asked {
+                    http: live.http.as_ref(),
+                    port: live.port.as_ref(),
+                    tcp: live.tcp.as_ref(),
+                    exec: live.exec.as_deref(),
+                    with: spec.with,
+                };
+                self.ask(draft, sized, &asked, names, findings)?
+            }
+        };
+        let seconds = |text: &Option<String>| text.as_deref().and_then(Seconds::parse);
+        Some(Probe {
+            ask,
+            live,
+            startup: seconds(&spec.startup).unwrap_or(STARTUP),
+            interval: seconds(&spec.interval).unwrap_or(INTERVAL),
+            timeout: seconds(&spec.timeout).unwrap_or(TIMEOUT),
+            retries: spec.retries.unwrap_or(RETRIES),
+        })
+    }
+
+    fn ask(
+        &self,
+        draft: &Draft<'_>,
+        sized: &Sized<'_>,
+        asked: &Asked<'_>,
+        names: &Names<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Ask> {
+        let keys = [sized.table(), sized.key, "probe"];
+        let place = || draft.blueprint.place(keys);
+        let port = |name: Option<&String>, findings: &mut Vec<Finding>| {
             let found = name.and_then(|name| sized.ports.get(name));
             if found.is_none() {
                 findings.push(
                     Finding::new(
                         &FAULTY_BLUEPRINT,
-                        place.clone(),
+                        place(),
                         "the probe names no port of its service",
                     )
                     .maybe_help(
@@ -664,44 +802,34 @@ impl<'f> Finish<'f, '_, '_> {
             }
             found.map(|port: &Port| port.number)
         };
-        let tool = spec.with.unwrap_or(ProbeTool::Curl);
-        let keys = [sized.table(), sized.key, "probe"];
-        let ask = match (&spec.http, &spec.tcp, &spec.exec) {
-            (Some(path), None, None) => Ask::Http {
-                port: port(spec.port.as_ref())?,
+        match (asked.http, asked.tcp, asked.exec) {
+            (Some(path), None, None) => Some(Ask::Http {
+                port: port(asked.port, findings)?,
                 path: fill(draft, path, names, &keys, findings),
-                tool,
-            },
-            (None, Some(name), None) => Ask::Tcp {
-                port: port(Some(name))?,
-                tool: spec.with.unwrap_or(ProbeTool::Bash),
-            },
-            (None, None, Some(words)) => Ask::Exec(
+                tool: asked.with.unwrap_or(ProbeTool::Curl),
+            }),
+            (None, Some(name), None) => Some(Ask::Tcp {
+                port: port(Some(name), findings)?,
+                tool: asked.with.unwrap_or(ProbeTool::Bash),
+            }),
+            (None, None, Some(words)) => Some(Ask::Exec(
                 words
                     .iter()
                     .map(|word| fill(draft, word, names, &keys, findings))
                     .collect(),
-            ),
+            )),
             _ => {
                 findings.push(
                     Finding::new(
                         &FAULTY_BLUEPRINT,
-                        place,
+                        place(),
                         "the probe asks more or less than one thing",
                     )
                     .help("give one of `http` with `port`, `tcp` and `exec`"),
                 );
-                return None;
+                None
             }
-        };
-        let seconds = |text: &Option<String>| text.as_deref().and_then(Seconds::parse);
-        Some(Probe {
-            ask,
-            startup: seconds(&spec.startup).unwrap_or(STARTUP),
-            interval: seconds(&spec.interval).unwrap_or(INTERVAL),
-            timeout: seconds(&spec.timeout).unwrap_or(TIMEOUT),
-            retries: spec.retries.unwrap_or(RETRIES),
-        })
+        }
     }
 
     pub(super) fn kind(
