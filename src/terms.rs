@@ -231,6 +231,18 @@ words! {
 }
 
 words! {
+    /// A Pod Security Standard, strictest first.
+    PodSecurity {
+        /// Nothing that is not needed to run.
+        Restricted = "restricted",
+        /// No known way out of the container.
+        Baseline = "baseline",
+        /// Anything.
+        Privileged = "privileged",
+    }
+}
+
+words! {
     /// A tool that applies bundles from a git repository.
     GitOps {
         /// Argo CD: sync waves.

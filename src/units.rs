@@ -62,6 +62,8 @@ fn split<'a>(text: &'a str, units: &[(&'a str, u64)]) -> Option<u64> {
 impl Bytes {
     /// One mebibyte.
     pub const MIB: u64 = 1 << 20;
+    /// A gibibyte.
+    pub const GIB: u64 = 1 << 30;
 
     /// What is accepted, for error texts.
     pub const EXPECTED: &str = "a size such as \"512MiB\" or \"8GiB\"";

@@ -1,8 +1,7 @@
 //! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
 
 pub mod compose;
-#[allow(dead_code, unused_imports)]
-mod kubernetes;
+pub mod kubernetes;
 pub mod readme;
 pub mod subnets;
 
@@ -27,7 +26,10 @@ pub static ILLEGAL_PATH: Rule = Rule {
 pub type Build = fn(&Platform) -> Result<Bundle, Vec<Finding>>;
 
 /// The backends there are, by target.
-pub const BACKENDS: &[(Target, Build)] = &[(Target::Compose, compose::build)];
+pub const BACKENDS: &[(Target, Build)] = &[
+    (Target::Compose, compose::build),
+    (Target::Kubernetes, kubernetes::build),
+];
 
 /// Returns the backend of a target, if there is one.
 pub fn of(target: Target) -> Option<Build> {

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::source::Place;
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, ProbeTool,
-    Protocol, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target, Zone,
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
+    ProbeTool, Protocol, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -409,7 +409,41 @@ pub struct Service {
     pub placement: Vec<usize>,
 }
 
+/// Capabilities that containers may be given under the `restricted` and the `baseline` standard.
+/// Source: Kubernetes, Pod Security Standards.
+const RESTRICTED_CAPABILITIES: &[&str] = &["NET_BIND_SERVICE"];
+const BASELINE_CAPABILITIES: &[&str] = &[
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
 impl Service {
+    /// Returns the strictest Pod Security Standard that its pods meet.
+    pub fn pod_security(&self) -> PodSecurity {
+        let within = |known: &[&str]| {
+            let mut capabilities = self.capabilities.iter();
+            capabilities.all(|capability| known.contains(&capability.as_str()))
+        };
+        if !within(BASELINE_CAPABILITIES) {
+            PodSecurity::Privileged
+        } else if self.user.is_none_or(|(user, _)| user == 0) || !within(RESTRICTED_CAPABILITIES) {
+            PodSecurity::Baseline
+        } else {
+            PodSecurity::Restricted
+        }
+    }
+
     /// Returns the DNS name that others reach it by.
     pub fn host(&self) -> &str {
         self.managed
@@ -761,6 +795,16 @@ pub struct LicencePolicy {
 }
 
 impl Platform {
+    /// Returns the strictest Pod Security Standard that all pods of the bundle meet.
+    pub fn pod_security(&self) -> PodSecurity {
+        self.services
+            .iter()
+            .filter(|service| service.is_ours())
+            .map(Service::pod_security)
+            .max()
+            .unwrap_or(PodSecurity::Restricted)
+    }
+
     /// Returns the component of a service.
     pub fn component_of(&self, service: &Service) -> &Component {
         &self.components[service.component]

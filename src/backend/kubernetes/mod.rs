@@ -1,13 +1,76 @@
 //! Kubernetes with Istio: a namespace that lets nothing through but the declared connections.
 //!
 //! In comes a platform, out come objects in folders, in an order in which they can be applied: first what belongs to the
-//! cluster, then what holds for the whole namespace, then components, those that others wait for first.
+//! cluster, then what holds for the whole namespace, then components, those that others wait for first. Each folder has a
+//! `Kustomization`, under the one of kustomize's names that `kubectl apply -R -f` does not take for an object.
 
+mod availability;
+mod certificates;
+mod config;
+mod exception;
+mod flow_list;
+mod identity;
 mod object;
+mod order;
+mod pod;
+mod service;
+mod storage;
+mod workload;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Namespace;
+use serde::Serialize;
 
 use object::Object;
+use order::Order;
 
-use crate::platform::{Cluster, Flow, Platform, Service};
+use super::Files;
+use crate::bundle::Bundle;
+use crate::diagnostic::Finding;
+use crate::platform::{Cluster, Endpoint, Flow, Platform, Port, Secret, Service};
+use crate::template::{header, to_yaml};
+use crate::terms::GitOps;
+use crate::value::Value;
+
+/// The folder of all objects. Nothing else that ends like one lies below it.
+const MANIFESTS: &str = "manifests";
+
+/// The name kustomize looks for that does not end like an object's.
+const KUSTOMIZATION: &str = "Kustomization";
+
+/// Folders of what belongs to no component, and the number of the first component's.
+const CLUSTER: &str = "00-cluster";
+const PLATFORM: &str = "10-platform";
+const FIRST_COMPONENT: usize = 20;
+
+/// The annotation by which Argo CD orders what it applies.
+const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+/// Builds the bundle of a platform.
+///
+/// # Errors
+/// Files of blueprints that cannot lie in a bundle.
+pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
+    let mut files = Files::default();
+    let Some(cluster) = &platform.environment.cluster else {
+        return files.finish();
+    };
+    let context = Context::new(platform, cluster);
+    let manifests = Manifests::new(&context);
+    manifests.write(&context, &mut files);
+    let place = &platform.environment.place;
+    files.add("flows.json", flow_list::render(&context), false, place);
+    for component in &platform.components {
+        for build in &component.builds {
+            for (name, content) in &build.files {
+                let path = format!("images/{}-{}/{name}", component.name, build.image);
+                files.add(&path, content.as_bytes(), false, &component.place);
+            }
+        }
+    }
+    files.finish()
+}
 
 /// A platform on its way into a bundle.
 pub(super) struct Context<'p> {
@@ -16,6 +79,8 @@ pub(super) struct Context<'p> {
     /// Flows by the service that connects, and by the one that is connected to: positions in [`Platform::flows`].
     outgoing: Vec<Vec<usize>>,
     incoming: Vec<Vec<usize>>,
+    /// Endpoints by service: positions in [`Platform::endpoints`].
+    published: BTreeMap<usize, Vec<usize>>,
 }
 
 impl<'p> Context<'p> {
@@ -26,11 +91,16 @@ impl<'p> Context<'p> {
             outgoing[flow.from].push(at);
             incoming[flow.to].push(at);
         }
+        let mut published: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (at, endpoint) in platform.endpoints.iter().enumerate() {
+            published.entry(endpoint.service).or_default().push(at);
+        }
         Self {
             platform,
             cluster,
             outgoing,
             incoming,
+            published,
         }
     }
 
@@ -52,4 +122,237 @@ impl<'p> Context<'p> {
             .iter()
             .map(|flow| &self.platform.flows[*flow])
     }
+
+    /// Returns what of a service is reached through the gateway.
+    pub(super) fn endpoints(&self, at: usize) -> impl Iterator<Item = &'p Endpoint> {
+        let published = self.published.get(&at).into_iter().flatten();
+        published.map(|endpoint| &self.platform.endpoints[*endpoint])
+    }
+
+    /// Returns everything that the gateway of the mesh leads to.
+    pub(super) fn gateway_endpoints(&self) -> &'p [Endpoint] {
+        if self.cluster.mesh {
+            &self.platform.endpoints
+        } else {
+            &[]
+        }
+    }
+
+    /// Returns the ports that the gateway listens on.
+    pub(super) fn listeners(&self) -> BTreeSet<u16> {
+        let endpoints = self.gateway_endpoints();
+        let mut ports: BTreeSet<u16> = endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.listen)
+            .collect();
+        if endpoints.iter().any(|endpoint| endpoint.host.is_some()) {
+            ports.extend([80, 443]);
+        }
+        ports
+    }
+
+    /// Returns a secret that some service reads.
+    pub(super) fn secret(&self, name: &str) -> &'p Secret {
+        let secrets = &self.platform.secrets;
+        let at = secrets.partition_point(|secret| secret.name.as_str() < name);
+        &secrets[at]
+    }
+
+    /// Returns the port of its machine on which a port is reached, where the cluster has no gateway.
+    pub(super) fn host_port(&self, port: &Port) -> Option<i32> {
+        (!self.cluster.mesh && port.publish.is_some()).then(|| i32::from(port.number))
+    }
+}
+
+/// A file of objects.
+struct Manifest {
+    folder: String,
+    file: String,
+    /// How many waves of services come before.
+    wave: Option<usize>,
+    objects: Vec<Object>,
+}
+
+/// All files of objects, in the order in which they are applied.
+struct Manifests(Vec<Manifest>);
+
+impl Manifests {
+    fn new(context: &Context<'_>) -> Self {
+        let mut all = Vec::new();
+        let mut add = |folder: &str, file: &str, wave: Option<usize>, objects: Vec<Object>| {
+            if !objects.is_empty() {
+                all.push(Manifest {
+                    folder: folder.to_owned(),
+                    file: format!("{file}.yaml"),
+                    wave,
+                    objects,
+                });
+            }
+        };
+        add(CLUSTER, "00-namespace", None, vec![namespace(context)]);
+        add(
+            CLUSTER,
+            "10-priority-classes",
+            None,
+            availability::priority_classes(context),
+        );
+        add(
+            CLUSTER,
+            "10-storage-classes",
+            None,
+            storage::classes(context),
+        );
+
+        let platform = context.platform;
+        let order = Order::new(platform);
+        let mut first = 0;
+        for (at, component) in platform.components.iter().enumerate() {
+            let services: Vec<&Service> = platform.services_of(at).collect();
+            let folder = format!(
+                "{:02}-{}",
+                FIRST_COMPONENT + order.components[at],
+                component.name
+            );
+            let positions = first..first + services.len();
+            first = positions.end;
+            let wave = positions.clone().map(|at| order.waves[at]).min();
+            add(
+                &folder,
+                "00-claims",
+                wave,
+                storage::claims(context, component, &services),
+            );
+            for (name, content) in &component.objects {
+                let object = foreign(context, at, content);
+                add(&folder, &format!("00-{name}"), wave, vec![object]);
+            }
+            for at in positions {
+                let service = context.service(at);
+                let mut objects = identity::objects(context, service);
+                objects.extend(config::map(context, service));
+                objects.extend(service::objects(context, service));
+                objects.extend(workload::object(context, at));
+                objects.extend(availability::disruption_budget(context, service));
+                objects.extend(availability::autoscaler(context, service));
+                let number = 10 * (order.within[at] + 1);
+                let file = format!("{number:02}-{}", service.key.replace('_', "-"));
+                add(&folder, &file, Some(order.waves[at]), objects);
+            }
+        }
+        all.sort_by(|left, right| (&left.folder, &left.file).cmp(&(&right.folder, &right.file)));
+        let mut manifests = Self(all);
+        if context.cluster.gitops == Some(GitOps::ArgoCd) {
+            manifests.number_for_argo();
+        }
+        manifests
+    }
+
+    /// Tells Argo CD which objects to wait for before it applies others.
+    fn number_for_argo(&mut self) {
+        for manifest in &mut self.0 {
+            let wave = match (manifest.wave, manifest.folder.as_str()) {
+                (Some(wave), _) => i64::try_from(wave).unwrap_or(i64::MAX),
+                (None, CLUSTER) => -2,
+                (None, _) => -1,
+            };
+            for object in &mut manifest.objects {
+                object.annotate(SYNC_WAVE, &wave.to_string());
+            }
+        }
+    }
+
+    fn write(&self, context: &Context<'_>, files: &mut Files) {
+        let place = &context.platform.environment.place;
+        let mut folders: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for manifest in &self.0 {
+            let folder = folders.entry(&manifest.folder).or_default();
+            folder.push(manifest.file.clone());
+            let mut text = format!("# {}\n", header("the topology"));
+            for (at, object) in manifest.objects.iter().enumerate() {
+                if at > 0 {
+                    text.push_str("---\n");
+                }
+                text.push_str(&to_yaml(&object.json));
+            }
+            let path = format!("{MANIFESTS}/{}/{}", manifest.folder, manifest.file);
+            files.add(&path, text, false, place);
+        }
+        let mut kustomization = |path: &str, resources: Vec<String>, top: bool| {
+            let content = Kustomization {
+                api_version: "kustomize.config.k8s.io/v1beta1",
+                kind: "Kustomization",
+                // As listed: kustomize would sort by kind otherwise.
+                sort_options: top.then_some(SortOptions { order: "fifo" }),
+                resources,
+            };
+            let text = format!("# {}\n{}", header("the topology"), to_yaml(&content));
+            files.add(path, text, false, place);
+        };
+        for (folder, resources) in &folders {
+            let path = format!("{MANIFESTS}/{folder}/{KUSTOMIZATION}");
+            kustomization(&path, resources.clone(), false);
+        }
+        let names = folders.keys().map(|folder| (*folder).to_owned()).collect();
+        kustomization(&format!("{MANIFESTS}/{KUSTOMIZATION}"), names, false);
+        kustomization("kustomization.yaml", vec![MANIFESTS.to_owned()], true);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kustomization {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort_options: Option<SortOptions>,
+    resources: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SortOptions {
+    order: &'static str,
+}
+
+/// Makes the namespace, with the Pod Security Standard that all of its pods meet.
+fn namespace(context: &Context<'_>) -> Object {
+    let mut metadata = context.cluster_meta(context.cluster.namespace.clone());
+    let labels = metadata.labels.get_or_insert_default();
+    let level = context.platform.pod_security();
+    for mode in ["enforce", "audit", "warn"] {
+        let label = format!("pod-security.kubernetes.io/{mode}");
+        labels.insert(
+            format!("{label}-version"),
+            format!("v1.{}", context.cluster.version),
+        );
+        labels.insert(label, level.word().to_owned());
+    }
+    if context.cluster.mesh {
+        labels.insert("istio-injection".to_owned(), "enabled".to_owned());
+    }
+    Object::new(&Namespace {
+        metadata,
+        ..Namespace::default()
+    })
+}
+
+/// Takes an object of an operator over from a blueprint, into the environment's namespace and with its labels.
+fn foreign(context: &Context<'_>, component: usize, content: &Value) -> Object {
+    let component = &context.platform.components[component];
+    let mut object = Object::new(content);
+    let mut labels = context.component_labels(component);
+    let own = object.json["metadata"]["labels"].as_object();
+    labels.extend(own.into_iter().flatten().map(|(label, value)| {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        (label.clone(), value)
+    }));
+    let metadata = context.meta(object.name(), labels);
+    let mut all = Object::new(&metadata).json;
+    if let (Some(all), Some(own)) = (all.as_object_mut(), object.json["metadata"].as_object()) {
+        let annotations = own.get("annotations");
+        all.extend(annotations.map(|annotations| ("annotations".to_owned(), annotations.clone())));
+    }
+    object.json["metadata"] = all;
+    object
 }

@@ -1,0 +1,541 @@
+//! Pods: one container each, run by a user of its own, that may write only where its blueprint says.
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource,
+    EnvVar, EnvVarSource, ExecAction, HTTPGetAction, KeyToPath, Lifecycle, LifecycleHandler,
+    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectFieldSelector,
+    PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceRequirements, SeccompProfile,
+    SecretKeySelector, SecretProjection, SecretVolumeSource, SecurityContext, SleepAction,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
+    WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::object::Pairs;
+use super::{Context, availability, certificates, config};
+use crate::platform::{Ask, EnvValue, Probe as PlatformProbe, Service};
+use crate::terms::Availability;
+use crate::units::{Bytes, Seconds};
+
+/// The labels of nodes that tell where they stand.
+pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
+const HOST: &str = "kubernetes.io/hostname";
+
+/// File modes as the decimal numbers that every YAML reader takes for the same: 0444, 0555, 0440.
+const READ: i32 = 0o444;
+const RUN: i32 = 0o555;
+const OWN: i32 = 0o440;
+
+/// Seconds that a pod goes on answering after it was told to stop, so that nobody is still sent to it.
+const DRAIN: i64 = 5;
+
+/// How many times more often than "not ready" a check must fail before a container is restarted.
+const PATIENCE: u64 = 2;
+
+const FILES: &str = "files";
+const SECRETS: &str = "secrets";
+const CERTIFICATE: &str = "certificate";
+
+/// Writes memory in the unit that people read best.
+pub(super) fn memory(size: Bytes) -> Quantity {
+    Quantity(if size.0.is_multiple_of(Bytes::GIB) {
+        format!("{}Gi", size.0 / Bytes::GIB)
+    } else if size.0.is_multiple_of(Bytes::MIB) {
+        format!("{}Mi", size.mib())
+    } else {
+        size.0.to_string()
+    })
+}
+
+fn whole(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn seconds(time: Seconds) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+/// Says whether others connect to a service, so that it must drain before it stops.
+fn is_called(context: &Context<'_>, at: usize) -> bool {
+    context.incoming(at).next().is_some() || context.endpoints(at).next().is_some()
+}
+
+/// Makes the template of a service's pods.
+pub(super) fn template(context: &Context<'_>, at: usize) -> PodTemplateSpec {
+    let service = context.service(at);
+    let ends = !service.kind.keeps_running();
+    let drains = !ends && is_called(context, at);
+    let mut annotations = Pairs::new();
+    if context.cluster.mesh {
+        // A proxy that takes every processor it finds would be counted as the service's own use.
+        annotations.insert("sidecar.istio.io/proxyCPU".to_owned(), "50m".to_owned());
+        annotations.insert("sidecar.istio.io/proxyMemory".to_owned(), "96Mi".to_owned());
+        annotations.insert("sidecar.istio.io/proxyCPULimit".to_owned(), "1".to_owned());
+        annotations.insert(
+            "sidecar.istio.io/proxyMemoryLimit".to_owned(),
+            "256Mi".to_owned(),
+        );
+    }
+    let mut labels = context.service_labels(service);
+    labels.extend(context.selector(service));
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: (!annotations.is_empty()).then_some(annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            service_account_name: Some(service.account().to_owned()),
+            automount_service_account_token: Some(service.cluster_api.is_some()),
+            // Variables for every Service of the namespace: nothing reads them, and they collide with programs' own.
+            enable_service_links: Some(false),
+            priority_class_name: Some(availability::priority(context, service)),
+            restart_policy: ends.then(|| "OnFailure".to_owned()),
+            termination_grace_period_seconds: Some(
+                seconds(service.stop_grace) + if drains { DRAIN } else { 0 },
+            ),
+            security_context: Some(pod_security(service)),
+            affinity: affinity(context, service),
+            topology_spread_constraints: spread(context, service),
+            containers: vec![container(context, at, drains)],
+            volumes: Some(volumes(context, service)).filter(|all| !all.is_empty()),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn container(context: &Context<'_>, at: usize, drains: bool) -> Container {
+    let service = context.service(at);
+    let resources = &service.resources;
+    let cpu = |share: crate::units::MilliCpu| Quantity(share.to_string());
+    let probe = service
+        .probe
+        .as_ref()
+        .filter(|_| service.kind.keeps_running());
+    Container {
+        name: service.key.replace('_', "-"),
+        image: Some(service.image.reference.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        command: service.entrypoint.as_ref().map(|words| escaped(words)),
+        args: service.command.as_ref().map(|words| escaped(words)),
+        working_dir: service.working_dir.clone(),
+        env: Some(env(context, service)).filter(|all| !all.is_empty()),
+        ports: Some(
+            service
+                .ports
+                .iter()
+                .map(|(name, port)| ContainerPort {
+                    name: Some(port_name(name)),
+                    container_port: i32::from(port.number),
+                    // What is published on a machine is so in clusters that have no gateway.
+                    host_port: context.host_port(port),
+                    ..ContainerPort::default()
+                })
+                .collect::<Vec<_>>(),
+        )
+        .filter(|all| !all.is_empty()),
+        resources: Some(ResourceRequirements {
+            requests: Some(
+                [
+                    ("cpu".to_owned(), cpu(resources.cpu)),
+                    ("memory".to_owned(), memory(resources.memory)),
+                ]
+                .into(),
+            ),
+            limits: Some(
+                [
+                    ("cpu".to_owned(), cpu(resources.cpu_limit)),
+                    ("memory".to_owned(), memory(resources.memory)),
+                ]
+                .into(),
+            ),
+            ..ResourceRequirements::default()
+        }),
+        startup_probe: probe.map(startup),
+        readiness_probe: probe.map(|probe| Probe {
+            period_seconds: Some(whole(probe.interval.0)),
+            timeout_seconds: Some(whole(probe.timeout.0)),
+            failure_threshold: Some(whole(probe.retries)),
+            ..asked(&probe.ask)
+        }),
+        liveness_probe: probe.map(|probe| Probe {
+            period_seconds: Some(whole(probe.interval.0)),
+            timeout_seconds: Some(whole(probe.timeout.0)),
+            failure_threshold: Some(whole(probe.retries * PATIENCE)),
+            ..asked(&probe.live)
+        }),
+        lifecycle: drains.then(|| Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction { seconds: DRAIN }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(service.read_only),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                add: (!service.capabilities.is_empty()).then(|| service.capabilities.clone()),
+            }),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(mounts(context, service)).filter(|all| !all.is_empty()),
+        ..Container::default()
+    }
+}
+
+/// Doubles what Kubernetes would take for a variable of its own.
+fn escaped(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| literal(word)).collect()
+}
+
+fn literal(text: &str) -> String {
+    text.replace("$(", "$$(")
+}
+
+/// Shortens a port's name to the 15 characters that one may have.
+pub(super) fn port_name(name: &str) -> String {
+    let short: String = name.replace('_', "-").chars().take(15).collect();
+    short.trim_end_matches('-').to_owned()
+}
+
+fn env(context: &Context<'_>, service: &Service) -> Vec<EnvVar> {
+    let key_of = |name: String, key: &str| EnvVarSource {
+        secret_key_ref: Some(SecretKeySelector {
+            name,
+            key: key.to_owned(),
+            optional: None,
+        }),
+        ..EnvVarSource::default()
+    };
+    service
+        .env
+        .iter()
+        .map(|(name, value)| {
+            let (value, source) = match value {
+                EnvValue::Text(text) => (Some(literal(text)), None),
+                EnvValue::Secret(secret) => {
+                    let secret = context.secret(secret);
+                    (
+                        None,
+                        Some(key_of(secret.object(), config::value_key(secret))),
+                    )
+                }
+                EnvValue::Made { secret, key } => (None, Some(key_of(secret.clone(), key))),
+                EnvValue::Zone => (
+                    None,
+                    Some(EnvVarSource {
+                        field_ref: Some(ObjectFieldSelector {
+                            field_path: format!("metadata.labels['{ZONE}']"),
+                            api_version: None,
+                        }),
+                        ..EnvVarSource::default()
+                    }),
+                ),
+            };
+            EnvVar {
+                name: name.clone(),
+                value,
+                value_from: source,
+            }
+        })
+        .collect()
+}
+
+fn asked(ask: &Ask) -> Probe {
+    let port = |number: u16| IntOrString::Int(i32::from(number));
+    match ask {
+        Ask::Http {
+            path, port: number, ..
+        } => Probe {
+            http_get: Some(HTTPGetAction {
+                path: Some(path.clone()),
+                port: port(*number),
+                ..HTTPGetAction::default()
+            }),
+            ..Probe::default()
+        },
+        Ask::Tcp { port: number, .. } => Probe {
+            tcp_socket: Some(TCPSocketAction {
+                port: port(*number),
+                host: None,
+            }),
+            ..Probe::default()
+        },
+        Ask::Exec(words) => Probe {
+            exec: Some(ExecAction {
+                command: Some(words.clone()),
+            }),
+            ..Probe::default()
+        },
+    }
+}
+
+fn startup(probe: &PlatformProbe) -> Probe {
+    // As often as later: a check that is expensive does not become cheaper while the service starts.
+    let period = probe.interval.0.max(1);
+    Probe {
+        period_seconds: Some(whole(period)),
+        timeout_seconds: Some(whole(probe.timeout.0)),
+        failure_threshold: Some(whole(probe.startup.0.div_ceil(period).max(1))),
+        ..asked(&probe.ask)
+    }
+}
+
+fn pod_security(service: &Service) -> PodSecurityContext {
+    let user = service.user.map(|(user, _)| i64::from(user));
+    let group = service.user.map(|(_, group)| i64::from(group));
+    PodSecurityContext {
+        run_as_non_root: Some(service.root.is_none()),
+        run_as_user: user,
+        run_as_group: group,
+        // Volumes and secrets belong to this group. Files of group 0 would be open to every container without a group
+        // of its own.
+        fs_group: service
+            .user
+            .map(|(user, group)| i64::from(if group == 0 { user } else { group })),
+        // Going through a full volume at every start takes minutes.
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            localhost_profile: None,
+        }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn selected(context: &Context<'_>, service: &Service) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(context.selector(service)),
+        ..LabelSelector::default()
+    }
+}
+
+/// Keeps pods in the environment's zones, and replicas on hosts of their own.
+pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affinity> {
+    let zones = &context.platform.environment.zones;
+    let node_affinity = (!zones.is_empty()).then(|| NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+            node_selector_terms: vec![NodeSelectorTerm {
+                match_expressions: Some(vec![NodeSelectorRequirement {
+                    key: ZONE.to_owned(),
+                    operator: "In".to_owned(),
+                    values: Some(zones.clone()),
+                }]),
+                ..NodeSelectorTerm::default()
+            }],
+        }),
+        ..NodeAffinity::default()
+    });
+    let term = || PodAffinityTerm {
+        label_selector: Some(selected(context, service)),
+        topology_key: HOST.to_owned(),
+        ..PodAffinityTerm::default()
+    };
+    let pod_anti_affinity = (service.kind.keeps_running() && service.replicas.max > 1).then(|| {
+        if service.quorum > 1 {
+            // Two of a quorum on one machine are lost together.
+            PodAntiAffinity {
+                required_during_scheduling_ignored_during_execution: Some(vec![term()]),
+                ..PodAntiAffinity::default()
+            }
+        } else {
+            PodAntiAffinity {
+                preferred_during_scheduling_ignored_during_execution: Some(vec![
+                    WeightedPodAffinityTerm {
+                        weight: 100,
+                        pod_affinity_term: term(),
+                    },
+                ]),
+                ..PodAntiAffinity::default()
+            }
+        }
+    });
+    (node_affinity.is_some() || pod_anti_affinity.is_some()).then(|| Affinity {
+        node_affinity,
+        pod_anti_affinity,
+        ..Affinity::default()
+    })
+}
+
+/// Spreads replicas evenly over zones.
+pub(super) fn spread(
+    context: &Context<'_>,
+    service: &Service,
+) -> Option<Vec<TopologySpreadConstraint>> {
+    let environment = &context.platform.environment;
+    if service.replicas.max < 2 || !service.kind.keeps_running() {
+        return None;
+    }
+    let zones = environment.zones.len();
+    let must = environment.availability == Availability::High && zones > 1;
+    let stateful = is_stateful(service);
+    Some(vec![TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: ZONE.to_owned(),
+        when_unsatisfiable: if must {
+            "DoNotSchedule"
+        } else {
+            "ScheduleAnyway"
+        }
+        .to_owned(),
+        label_selector: Some(selected(context, service)),
+        // Data stays in the zone it was first written in, so the first placement must be right. What keeps nothing may
+        // crowd the zones that are left when one is lost.
+        min_domains: (must && stateful && service.replicas.min >= zones as u64)
+            .then(|| i32::try_from(zones).unwrap_or(i32::MAX)),
+        node_taints_policy: Some("Honor".to_owned()),
+        match_label_keys: (!stateful).then(|| vec!["pod-template-hash".to_owned()]),
+        ..TopologySpreadConstraint::default()
+    }])
+}
+
+/// Says whether a service's pods are told apart: they keep data, or have names.
+pub(super) fn is_stateful(service: &Service) -> bool {
+    service.kind == crate::platform::Kind::Stateful || service.members
+}
+
+fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
+    let mut volumes = Vec::new();
+    if service.certificate.is_some() {
+        volumes.push(Volume {
+            name: CERTIFICATE.to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(certificates::secret(service)),
+                default_mode: Some(OWN),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        });
+    }
+    if !service.files.is_empty() {
+        let items = service.files.values().map(|file| KeyToPath {
+            key: config::key(file),
+            path: config::key(file),
+            mode: file.executable.then_some(RUN),
+        });
+        let mut items: Vec<KeyToPath> = items.collect();
+        items.sort_by(|left, right| left.key.cmp(&right.key));
+        items.dedup_by(|left, right| left.key == right.key);
+        volumes.push(Volume {
+            name: FILES.to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: config::name(service),
+                default_mode: Some(READ),
+                items: service
+                    .files
+                    .values()
+                    .any(|file| file.executable)
+                    .then_some(items),
+                optional: None,
+            }),
+            ..Volume::default()
+        });
+    }
+    let mounted = config::mounted_secrets(service);
+    if !mounted.is_empty() {
+        let sources = mounted.iter().map(|name| {
+            let secret = context.secret(name);
+            VolumeProjection {
+                secret: Some(SecretProjection {
+                    name: secret.object(),
+                    items: Some(vec![KeyToPath {
+                        key: config::value_key(secret).to_owned(),
+                        path: secret.name.clone(),
+                        mode: None,
+                    }]),
+                    optional: None,
+                }),
+                ..VolumeProjection::default()
+            }
+        });
+        volumes.push(Volume {
+            name: SECRETS.to_owned(),
+            projected: Some(ProjectedVolumeSource {
+                default_mode: Some(OWN),
+                sources: Some(sources.collect()),
+            }),
+            ..Volume::default()
+        });
+    }
+    for (at, _) in service.writable.iter().enumerate() {
+        volumes.push(in_memory(scratch(at), None));
+    }
+    if let Some(size) = service.shm {
+        volumes.push(in_memory("shm".to_owned(), Some(memory(size))));
+    }
+    let component = context.platform.component_of(service);
+    for mount in service.mounts.values() {
+        let volume = &component.volumes[mount.volume];
+        if volume.shared || !is_stateful(service) {
+            volumes.push(Volume {
+                name: volume_name(&volume.key),
+                persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                    claim_name: volume.name.clone(),
+                    read_only: None,
+                }),
+                ..Volume::default()
+            });
+        }
+    }
+    volumes
+}
+
+/// Names a volume in a pod after the blueprint's.
+pub(super) fn volume_name(key: &str) -> String {
+    key.replace('_', "-")
+}
+
+fn scratch(at: usize) -> String {
+    format!("scratch-{at}")
+}
+
+fn in_memory(name: String, limit: Option<Quantity>) -> Volume {
+    Volume {
+        name,
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: Some("Memory".to_owned()),
+            size_limit: limit,
+        }),
+        ..Volume::default()
+    }
+}
+
+fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
+    let at = |name: &str, path: &str, read_only: bool| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    };
+    let mut mounts = Vec::new();
+    mounts.extend(
+        service
+            .certificate
+            .as_ref()
+            .map(|path| at(CERTIFICATE, path, true)),
+    );
+    mounts.extend(service.files.iter().map(|(path, file)| VolumeMount {
+        sub_path: Some(config::key(file)),
+        ..at(FILES, path, true)
+    }));
+    if !config::mounted_secrets(service).is_empty() {
+        mounts.push(at(SECRETS, "/run/secrets", true));
+    }
+    for (number, path) in service.writable.iter().enumerate() {
+        mounts.push(at(&scratch(number), path, false));
+    }
+    if service.shm.is_some() {
+        mounts.push(at("shm", "/dev/shm", false));
+    }
+    let component = context.platform.component_of(service);
+    for (path, mount) in &service.mounts {
+        let volume = &component.volumes[mount.volume];
+        mounts.push(at(&volume_name(&volume.key), path, mount.read_only));
+    }
+    mounts
+}
