@@ -2,23 +2,30 @@
 //!
 //! A check is a file here: its rule, and one function. `allow` in the topology silences a finding where it stands.
 
+mod blocked_eviction;
 mod blueprint_notice;
 mod duplicate_host_name;
 mod edition_lacks_feature;
 mod host_over_budget;
+mod idle_autoscaler;
 mod image_gone;
 mod image_untagged;
 mod jvm_over_limit;
 mod licence_refused;
+mod missing_registry;
 mod needs_cluster;
+mod pod_security_exempt;
 mod port_conflict;
 mod profile_over_budget;
+mod quorum_lost_with_zone;
 mod secret_in_clear;
 mod secret_in_environment;
 mod single_point_of_failure;
 mod start_cycle;
 mod too_many_hosts;
+mod unknown_storage_class;
 mod unsafe_storage;
+mod unserved_by_version;
 mod unsupported_target;
 mod untested_version;
 
@@ -37,23 +44,30 @@ pub struct Check {
 
 /// All checks, sorted by code.
 pub const CHECKS: &[Check] = &[
+    blocked_eviction::CHECK,
     blueprint_notice::CHECK,
     duplicate_host_name::CHECK,
     edition_lacks_feature::CHECK,
     host_over_budget::CHECK,
+    idle_autoscaler::CHECK,
     image_gone::CHECK,
     image_untagged::CHECK,
     jvm_over_limit::CHECK,
     licence_refused::CHECK,
+    missing_registry::CHECK,
     needs_cluster::CHECK,
+    pod_security_exempt::CHECK,
     port_conflict::CHECK,
     profile_over_budget::CHECK,
+    quorum_lost_with_zone::CHECK,
     secret_in_clear::CHECK,
     secret_in_environment::CHECK,
     single_point_of_failure::CHECK,
     start_cycle::CHECK,
     too_many_hosts::CHECK,
+    unknown_storage_class::CHECK,
     unsafe_storage::CHECK,
+    unserved_by_version::CHECK,
     unsupported_target::CHECK,
     untested_version::CHECK,
 ];

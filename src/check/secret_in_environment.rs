@@ -24,7 +24,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     }
     for service in &platform.services {
         for (name, value) in &service.env {
-            if let EnvValue::Secret(secret) = value {
+            if let EnvValue::Secret(secret) | EnvValue::Made { secret, .. } = value {
                 findings.push(
                     Finding::new(
                         &RULE,

@@ -23,7 +23,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     for service in platform
         .services
         .iter()
-        .filter(|service| service.kind.keeps_running())
+        .filter(|service| service.kind.keeps_running() && !service.is_launched())
     {
         if service.replicas.min >= 2 {
             continue;

@@ -459,6 +459,13 @@ impl Service {
             .map_or(&self.name, |managed| &managed.service_account)
     }
 
+    /// Says whether another service makes its pods at run time.
+    pub fn is_launched(&self) -> bool {
+        self.managed
+            .as_ref()
+            .is_some_and(|managed| managed.launched)
+    }
+
     /// Says whether the bundle makes its pods.
     pub fn is_ours(&self) -> bool {
         self.managed.is_none()

@@ -235,6 +235,20 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .map(|at| self.first[component] + at)
     }
 
+    /// Returns how long a service's name may be: Kubernetes adds to those of sets and jobs, in labels of 63 characters.
+    fn longest_name(&self, sized: &Sized<'_>) -> usize {
+        /// Room for a hyphen and the hash of a revision, a job or a run.
+        const ADDED: usize = 11;
+        let deployment = sized.service.is_some_and(|service| {
+            service.kind == crate::blueprint::model::ServiceKind::Stateless && !service.members
+        });
+        if self.resolver.environment.cluster.is_some() && sized.managed.is_none() && !deployment {
+            names::LONGEST_LABEL - ADDED
+        } else {
+            names::LONGEST_LABEL
+        }
+    }
+
     fn check_names(&mut self) {
         let mut seen: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
         let mut findings = Vec::new();
@@ -245,15 +259,20 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .flat_map(|(at, all)| all.iter().map(move |sized| (at, sized)))
         {
             let draft = &self.drafts[at];
-            if sized.name.len() > names::LONGEST_LABEL {
+            let longest = self.longest_name(sized);
+            if sized.name.len() > longest {
                 findings.push(
                     Finding::new(
                         &crate::topology::ILLEGAL_NAME,
                         draft.place.clone(),
                         format!(
-                            "`{}` is longer than the {} characters of a DNS name",
+                            "`{}` is longer than the {longest} characters that {}",
                             sized.name,
-                            names::LONGEST_LABEL
+                            if longest == names::LONGEST_LABEL {
+                                "a DNS name may have"
+                            } else {
+                                "are left beside what the target adds to it"
+                            }
                         ),
                     )
                     .help("give the component a shorter name"),

@@ -412,6 +412,7 @@ impl<'f> Finish<'f, '_, '_> {
                         version.place.clone(),
                         format!("there is no secret `{name}`"),
                     )
+                    .help("no service of this environment reads any secret: take this out")
                     .maybe_help(suggest(name, secrets.keys().map(String::as_str))),
                 );
             }
