@@ -777,6 +777,12 @@ pub struct Endpoint {
     pub host: Option<String>,
     /// Public port of its own, for others.
     pub listen: Option<u16>,
+    /// How long an answer may take.
+    pub timeout: Seconds,
+    /// How large a request may be; nothing limits it, if zero.
+    pub max_body: Bytes,
+    /// Whether a client must stay with the replica it began with.
+    pub sticky: bool,
     /// Where it comes from.
     pub place: Place,
 }

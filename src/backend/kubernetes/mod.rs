@@ -9,12 +9,17 @@ mod certificates;
 mod config;
 mod exception;
 mod flow_list;
+mod gateway;
 mod identity;
+mod mesh;
+mod network_policy;
 mod object;
 mod order;
 mod pod;
 mod service;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,6 +208,20 @@ impl Manifests {
             storage::classes(context),
         );
 
+        let mut policies = network_policy::platform(context);
+        policies.extend(network_policy::gateway(context));
+        add(PLATFORM, "00-network-policies", None, policies);
+        add(
+            PLATFORM,
+            "10-authority",
+            None,
+            certificates::platform(context),
+        );
+        add(PLATFORM, "20-mesh", None, mesh::platform(context));
+        let mut gateway = gateway::platform(context);
+        gateway.extend(mesh::gateway(context));
+        add(PLATFORM, "30-gateway", None, gateway);
+
         let platform = context.platform;
         let order = Order::new(platform);
         let mut first = 0;
@@ -230,7 +249,10 @@ impl Manifests {
                 let service = context.service(at);
                 let mut objects = identity::objects(context, service);
                 objects.extend(config::map(context, service));
+                objects.extend(certificates::service(context, at));
                 objects.extend(service::objects(context, service));
+                objects.extend(network_policy::service(context, at));
+                objects.extend(mesh::service(context, at));
                 objects.extend(workload::object(context, at));
                 objects.extend(availability::disruption_budget(context, service));
                 objects.extend(availability::autoscaler(context, service));

@@ -21,7 +21,7 @@ use crate::names;
 use crate::platform::{Kind, Platform, SCHEDULED, Secret, Service};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
-use crate::units::Seconds;
+use crate::units::{Bytes, Seconds};
 use crate::value::Value;
 
 /// Folder in which a container finds its secrets.
@@ -34,10 +34,10 @@ const TIMEOUT: Seconds = Seconds(5);
 const RETRIES: u64 = 3;
 const GRACE: Seconds = Seconds(30);
 
-/// How long an answer of a web interface may take, in seconds, and how large a request may be, in bytes, unless a
-/// blueprint says otherwise: what proxies take for granted too.
-const ANSWER_TIME: u64 = 60;
-const LARGEST_BODY: u64 = 1 << 20;
+/// How long an answer of a web interface may take, and how large a request may be, unless a blueprint says otherwise:
+/// what proxies take for granted too.
+const ANSWER_TIME: Seconds = Seconds(60);
+const LARGEST_BODY: Bytes = Bytes(Bytes::MIB);
 
 /// Length of secrets unless a blueprint says another: more than 190 bits as letters and digits.
 const SECRET_LENGTH: u32 = 32;

@@ -62,6 +62,7 @@ impl<'f> Finish<'f, '_, '_> {
     pub(super) fn endpoints(&mut self, edge: Option<&Edge>) -> (Vec<Endpoint>, Vec<Urls>) {
         let mut endpoints = Vec::new();
         let mut urls = vec![BTreeMap::new(); self.drafts.len()];
+        let mut findings = Vec::new();
         let locale = self.resolver.environment.locale;
         let domain = self.resolver.environment.domain.clone();
         let Some(edge) = edge else {
@@ -101,6 +102,16 @@ impl<'f> Finish<'f, '_, '_> {
                         .entry(sized.key.to_owned())
                         .or_insert_with(BTreeMap::new)
                         .insert(name.clone(), url.clone());
+                    let names = Names::new(&draft.base);
+                    let mut of_port = |field: &str, written: Option<&String>| {
+                        let place =
+                            draft
+                                .blueprint
+                                .place([sized.table(), sized.key, "ports", name, field]);
+                        quantity(written, &names, place, &mut findings)
+                    };
+                    let timeout = of_port("timeout", spec.timeout.as_ref());
+                    let max_body = of_port("max_body", spec.max_body.as_ref());
                     let path = format!("{}.{}.url", draft.name, sized.key);
                     self.resolver.trace.record(
                         || path,
@@ -120,44 +131,28 @@ impl<'f> Finish<'f, '_, '_> {
                         url,
                         host,
                         listen: port.listen,
+                        timeout: timeout.map_or(ANSWER_TIME, Seconds),
+                        max_body: max_body.map_or(LARGEST_BODY, Bytes),
+                        sticky: spec.sticky,
                         place: draft.place.clone(),
                     });
                 }
             }
         }
+        self.resolver.findings.append(&mut findings);
         endpoints
             .sort_by(|left, right| (&left.url, left.service).cmp(&(&right.url, right.service)));
         (endpoints, urls)
     }
 
     /// Lists what the proxy forwards.
-    pub(super) fn routes(&mut self, endpoints: &[Endpoint]) -> Value {
+    pub(super) fn routes(&self, endpoints: &[Endpoint]) -> Value {
         let mut routes = Vec::new();
-        let mut findings = Vec::new();
         for endpoint in endpoints {
             let at = self.component_at(endpoint.service);
             let sized = &self.sized[at][endpoint.service - self.first[at]];
             let spec = &sized.workload.ports[&endpoint.port];
             let port = &sized.ports[&endpoint.port];
-            let draft = &self.drafts[at];
-            let names = Names::new(&draft.base);
-            let place = |field: &str| {
-                draft
-                    .blueprint
-                    .place([sized.table(), sized.key, "ports", &endpoint.port, field])
-            };
-            let timeout = quantity(
-                spec.timeout.as_ref(),
-                &names,
-                place("timeout"),
-                &mut findings,
-            );
-            let max_body = quantity(
-                spec.max_body.as_ref(),
-                &names,
-                place("max_body"),
-                &mut findings,
-            );
             let required = self.edge.as_ref().is_none_or(|(edge, _)| {
                 let profile = &self.drafts[at].profile;
                 profile.is_none() || *profile == self.drafts[*edge].profile
@@ -180,9 +175,9 @@ impl<'f> Finish<'f, '_, '_> {
                 ("protocol", Value::from(port.protocol.word())),
                 ("replicas", Value::from(sized.replicas.min)),
                 ("websocket", Value::Bool(spec.websocket)),
-                ("timeout", Value::from(timeout.unwrap_or(ANSWER_TIME))),
-                ("max_body", Value::from(max_body.unwrap_or(LARGEST_BODY))),
-                ("sticky", Value::Bool(spec.sticky)),
+                ("timeout", Value::from(endpoint.timeout.0)),
+                ("max_body", Value::from(endpoint.max_body.0)),
+                ("sticky", Value::Bool(endpoint.sticky)),
                 ("check", Value::from(spec.check.clone())),
                 ("buffering", Value::Bool(spec.buffering)),
                 ("title", Value::from(endpoint.title.as_str())),
@@ -190,7 +185,6 @@ impl<'f> Finish<'f, '_, '_> {
                 ("required", Value::Bool(required)),
             ]));
         }
-        self.resolver.findings.append(&mut findings);
         Value::List(routes)
     }
 }

@@ -1,0 +1,166 @@
+//! What the objects look like, on a small platform.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::blueprint::Library;
+use crate::compile::Compiler;
+use crate::diagnostic::text;
+use crate::source::Sources;
+use crate::template::to_yaml;
+
+/// A store with an operator of its own outside the mesh, a cluster that has a certificate, a web interface that asks
+/// both of them, and pods that are launched at run time.
+const BLUEPRINT: &str = r#"
+[blueprint]
+summary = "Stands for several systems"
+layer = "operations"
+zone = "application"
+license = "Apache-2.0"
+version = { default = "1.0", tested = ["1"] }
+facts = { checked = 2026-11-22, sources = ["a test"] }
+
+[images.app]
+from = "docker.io/library/app"
+
+[services.database]
+kind = "stateful"
+image = "app"
+managed = { by = "an operator", labels = { "example.com/cluster" = "main" }, service_account = "main", host = "database-rw", operator = { namespace = "operators", ports = ["status"] } }
+ports.sql = { port = 5432, protocol = "tcp" }
+ports.status = { port = 8000, protocol = "http" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[services.nodes]
+kind = "stateful"
+image = "app"
+replicas = 3
+members = true
+certificate = { path = "/certificates" }
+connects = ["nodes.peers"]
+ports.api = { port = 9200, protocol = "http" }
+ports.peers = { port = 9300, protocol = "tcp" }
+ports.flight = { port = 32010, protocol = "grpc", publish = "tcp" }
+ports.wire = { port = 31010, protocol = "tcp", publish = "tcp" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[services.web]
+kind = "stateless"
+image = "app"
+replicas = 5
+connects = ["database.sql", "nodes.api"]
+cluster_api = { why = "it launches pods", rules = [{ groups = [""], resources = ["pods"], verbs = ["create"] }] }
+egress = { why = "mail and a catalogue", hosts = ["catalogue.example.com:443", "192.0.2.7:587"] }
+ports.http = { port = 8088, protocol = "http", publish = "web", sticky = true, timeout = "90s" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[services.launched]
+kind = "stateless"
+image = "app"
+connects = ["nodes.api"]
+managed = { by = "web", launched = true, labels = { "example.com/launched" = "true" }, mesh = false }
+egress = "sources are anywhere"
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[services.idle]
+kind = "stateless"
+image = "app"
+resources.small = { cpu = "100m", memory = "64MiB" }
+"#;
+
+const TOPOLOGY: &str = r#"
+[platform]
+name = "lake"
+domain = "data.example.com"
+
+[components.app]
+
+[environments.prod]
+target = "kubernetes"
+size = "small"
+availability = "high"
+zones = ["a", "b", "c"]
+kubernetes.issuer = "public"
+"#;
+
+fn platform(topology: &str) -> Platform {
+    let folder = BTreeMap::from([("blueprint.toml".to_owned(), BLUEPRINT.to_owned())]);
+    let library = Library::new(BTreeMap::from([(
+        "app".to_owned(),
+        ("app".to_owned(), folder),
+    )]));
+    let mut sources = Sources::default();
+    let file = sources.add("platform.toml", topology);
+    let mut compiler = Compiler::new(sources, library);
+    let compiled = compiler
+        .read(file)
+        .map(|topology| compiler.environments(&topology, &["prod"], false))
+        .unwrap_or_default();
+    let findings = text::render(&compiler.findings, &compiler.sources, false, 120);
+    compiled.into_iter().next().expect(&findings).platform
+}
+
+/// What a part of the backend makes of the platform, as a file would show it, without labels: they are all alike.
+fn made(topology: &str, part: impl Fn(&Context<'_>) -> Vec<Object>) -> String {
+    let platform = platform(topology);
+    let cluster = platform.environment.cluster.as_ref().expect("a cluster");
+    let context = Context::new(&platform, cluster);
+    let objects = part(&context).into_iter().map(|mut object| {
+        if let Some(metadata) = object.json["metadata"].as_object_mut() {
+            metadata.shift_remove("labels");
+        }
+        to_yaml(&object.json)
+    });
+    objects.collect::<Vec<_>>().join("---\n")
+}
+
+fn of_services<'c>(
+    context: &'c Context<'_>,
+    part: impl Fn(usize) -> Vec<Object> + 'c,
+) -> impl Iterator<Item = Object> + 'c {
+    (0..context.platform.services.len()).flat_map(part)
+}
+
+#[test]
+fn network_policies() {
+    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+        let mut objects = network_policy::platform(context);
+        objects.extend(network_policy::gateway(context));
+        objects.extend(of_services(context, |at| {
+            network_policy::service(context, at).into_iter().collect()
+        }));
+        objects
+    }));
+}
+
+#[test]
+fn the_mesh() {
+    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+        let mut objects = mesh::platform(context);
+        objects.extend(mesh::gateway(context));
+        objects.extend(of_services(context, |at| mesh::service(context, at)));
+        objects
+    }));
+}
+
+#[test]
+fn the_gateway() {
+    insta::assert_snapshot!(made(TOPOLOGY, gateway::platform));
+}
+
+#[test]
+fn the_gateway_of_the_mesh() {
+    let topology = format!("{TOPOLOGY}kubernetes.gateway = \"istio\"\n");
+    insta::assert_snapshot!(made(&topology, gateway::platform));
+}
+
+#[test]
+fn certificates() {
+    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+        let mut objects = certificates::platform(context);
+        objects.extend(of_services(context, |at| {
+            certificates::service(context, at).into_iter().collect()
+        }));
+        objects
+    }));
+}
