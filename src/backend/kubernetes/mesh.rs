@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::network_policy::target_port;
-use super::object::{Custom, Object, Pairs, pairs};
+use super::object::{Custom, Object, Pairs};
 use super::{Context, gateway};
 use crate::platform::Service;
 
