@@ -83,8 +83,7 @@ zones = ["a", "b", "c"]
 kubernetes.issuer = "public"
 "#;
 
-fn platform(topology: &str) -> Platform {
-    let folder = BTreeMap::from([("blueprint.toml".to_owned(), BLUEPRINT.to_owned())]);
+fn platform(folder: BTreeMap<String, String>, topology: &str) -> Platform {
     let library = Library::new(BTreeMap::from([(
         "app".to_owned(),
         ("app".to_owned(), folder),
@@ -102,7 +101,16 @@ fn platform(topology: &str) -> Platform {
 
 /// What a part of the backend makes of the platform, as a file would show it, without labels: they are all alike.
 fn made(topology: &str, part: impl Fn(&Context<'_>) -> Vec<Object>) -> String {
-    let platform = platform(topology);
+    let folder = BTreeMap::from([("blueprint.toml".to_owned(), BLUEPRINT.to_owned())]);
+    made_of(folder, topology, part)
+}
+
+fn made_of(
+    folder: BTreeMap<String, String>,
+    topology: &str,
+    part: impl Fn(&Context<'_>) -> Vec<Object>,
+) -> String {
+    let platform = platform(folder, topology);
     let cluster = platform.environment.cluster.as_ref().expect("a cluster");
     let context = Context::new(&platform, cluster);
     let objects = part(&context).into_iter().map(|mut object| {
@@ -161,6 +169,126 @@ fn certificates() {
         objects.extend(of_services(context, |at| {
             certificates::service(context, at).into_iter().collect()
         }));
+        objects
+    }));
+}
+
+/// What runs: a store with a volume, a web interface that load scales, a job, a scheduled one.
+const WORKLOADS: &str = r#"
+[blueprint]
+summary = "Stands for a system"
+layer = "presentation"
+zone = "application"
+license = "Apache-2.0"
+version = { default = "1.0", tested = ["1"] }
+facts = { checked = 2026-11-22, sources = ["a test"] }
+
+[images.app]
+from = "docker.io/library/app"
+
+[secrets.key]
+kind = "hex"
+purpose = "signs things"
+
+[secrets.password]
+kind = "hex"
+user = "admin"
+purpose = "lets the administrator in"
+
+[volumes.data]
+size.small = "5GiB"
+
+[services.store]
+kind = "stateful"
+members = true
+replicas = 3
+quorum = "2"
+image = "app"
+command = ["serve", "$(pwd)"]
+secrets = ["key", "password"]
+volumes."/data" = "data"
+ports.api = { port = 9200, protocol = "http" }
+probe = { http = "/ready", port = "api", live = { tcp = "api" }, startup = "60s", interval = "10s" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+run_as = { user = 1000, group = 0, read_only = true, writable = ["/tmp"] }
+
+[services.web]
+kind = "stateless"
+image = "app"
+replicas = "options.replicas"
+scale = { metric = "cpu", target = 70 }
+connects = ["store.api"]
+env = { ZONE = { zone = true }, KEY = { secret = "key" }, MADE = { made = { name = "made-${component}", key = "token" } } }
+files = { "/etc/app.conf" = "app.conf.tera", "/opt/start.sh" = { template = "start.sh.tera", executable = true } }
+ports.http = { port = 8088, protocol = "http", publish = "web" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+run_as = { user = 1000 }
+
+[options.replicas]
+format = "replicas"
+default = { min = 2, max = 5 }
+description = "How many run."
+
+[jobs.init]
+image = "app"
+before = ["web"]
+timeout = "10min"
+resources.small = { cpu = "100m", memory = "64MiB" }
+run_as = { user = 1000, read_only = true }
+
+[jobs.nightly]
+image = "app"
+schedule = "0 2 * * *"
+resources.small = { cpu = "100m", memory = "64MiB" }
+run_as = { user = 1000, read_only = true }
+"#;
+
+fn workloads(part: impl Fn(&Context<'_>, usize) -> Vec<Object>) -> String {
+    let folder = [
+        ("blueprint.toml", WORKLOADS),
+        ("app.conf.tera", "listen {{ ports.http }}\n"),
+        ("start.sh.tera", "#!/bin/sh\nexec app\n"),
+    ];
+    let folder = folder.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let topology = format!("{TOPOLOGY}secret_versions = {{ app-key = 2 }}\n");
+    let topology = topology.replace(
+        "kubernetes.issuer",
+        "kubernetes.cloud = \"gcp\"\nkubernetes.issuer",
+    );
+    made_of(BTreeMap::from(folder), &topology, |context| {
+        of_services(context, |at| part(context, at)).collect()
+    })
+}
+
+#[test]
+fn sets_deployments_and_jobs() {
+    insta::assert_snapshot!(workloads(|context, at| {
+        workload::object(context, at).into_iter().collect()
+    }));
+}
+
+#[test]
+fn what_a_service_needs_beside_its_workload() {
+    insta::assert_snapshot!(workloads(|context, at| {
+        let service = context.service(at);
+        let mut objects = identity::objects(context, service);
+        objects.extend(config::map(context, service));
+        objects.extend(service::objects(context, service));
+        objects.extend(availability::disruption_budget(context, service));
+        objects.extend(availability::autoscaler(context, service));
+        objects
+    }));
+}
+
+#[test]
+fn what_belongs_to_the_cluster() {
+    insta::assert_snapshot!(workloads(|context, at| {
+        if at > 0 {
+            return Vec::new();
+        }
+        let mut objects = vec![namespace(context)];
+        objects.extend(availability::priority_classes(context));
+        objects.extend(storage::classes(context));
         objects
     }));
 }
