@@ -129,11 +129,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// All Rust files of `src` with their text.
+/// All Rust files of `src` with their text, but for those of tests alone.
 fn sources() -> BTreeMap<String, String> {
     support::files("src")
         .into_iter()
-        .filter(|(name, _)| name.ends_with(".rs"))
+        .filter(|(name, _)| name.ends_with(".rs") && !name.ends_with("/tests.rs"))
         .map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text")))
         .collect()
 }

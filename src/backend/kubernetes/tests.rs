@@ -99,20 +99,21 @@ fn platform(folder: BTreeMap<String, String>, topology: &str) -> Platform {
     compiled.into_iter().next().expect(&findings).platform
 }
 
-/// What a part of the backend makes of the platform, as a file would show it, without labels: they are all alike.
+/// What a part of the backend makes of a topology.
 fn made(topology: &str, part: impl Fn(&Context<'_>) -> Vec<Object>) -> String {
-    let folder = BTreeMap::from([("blueprint.toml".to_owned(), BLUEPRINT.to_owned())]);
-    made_of(folder, topology, part)
+    made_of(&example(topology), part)
 }
 
-fn made_of(
-    folder: BTreeMap<String, String>,
-    topology: &str,
-    part: impl Fn(&Context<'_>) -> Vec<Object>,
-) -> String {
-    let platform = platform(folder, topology);
+/// The small platform of a topology.
+fn example(topology: &str) -> Platform {
+    let folder = BTreeMap::from([("blueprint.toml".to_owned(), BLUEPRINT.to_owned())]);
+    platform(folder, topology)
+}
+
+/// What a part of the backend makes of a platform, as a file would show it, without labels: they are all alike.
+fn made_of(platform: &Platform, part: impl Fn(&Context<'_>) -> Vec<Object>) -> String {
     let cluster = platform.environment.cluster.as_ref().expect("a cluster");
-    let context = Context::new(&platform, cluster);
+    let context = Context::new(platform, cluster);
     let objects = part(&context).into_iter().map(|mut object| {
         if let Some(metadata) = object.json["metadata"].as_object_mut() {
             metadata.shift_remove("labels");
@@ -131,46 +132,70 @@ fn of_services<'c>(
 
 #[test]
 fn network_policies() {
-    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+    let text = made(TOPOLOGY, |context| {
         let mut objects = network_policy::platform(context);
         objects.extend(network_policy::gateway(context));
         objects.extend(of_services(context, |at| {
             network_policy::service(context, at).into_iter().collect()
         }));
         objects
-    }));
+    });
+    insta::assert_snapshot!(text);
 }
 
 #[test]
 fn the_mesh() {
-    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+    let text = made(TOPOLOGY, |context| {
         let mut objects = mesh::platform(context);
         objects.extend(mesh::gateway(context));
         objects.extend(of_services(context, |at| mesh::service(context, at)));
         objects
-    }));
+    });
+    insta::assert_snapshot!(text);
 }
 
 #[test]
 fn the_gateway() {
-    insta::assert_snapshot!(made(TOPOLOGY, gateway::platform));
+    let text = made(TOPOLOGY, gateway::platform);
+    insta::assert_snapshot!(text);
 }
 
 #[test]
 fn the_gateway_of_the_mesh() {
     let topology = format!("{TOPOLOGY}kubernetes.gateway = \"istio\"\n");
-    insta::assert_snapshot!(made(&topology, gateway::platform));
+    let text = made(&topology, gateway::platform);
+    insta::assert_snapshot!(text);
 }
 
 #[test]
 fn certificates() {
-    insta::assert_snapshot!(made(TOPOLOGY, |context| {
+    let text = made(TOPOLOGY, |context| {
         let mut objects = certificates::platform(context);
         objects.extend(of_services(context, |at| {
             certificates::service(context, at).into_iter().collect()
         }));
         objects
-    }));
+    });
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn without_a_mesh_there_is_nothing_of_it() {
+    let mut platform = example(TOPOLOGY);
+    if let Some(cluster) = &mut platform.environment.cluster {
+        cluster.mesh = false;
+    }
+    let text = made_of(&platform, |context| {
+        let mut objects = mesh::platform(context);
+        objects.extend(mesh::gateway(context));
+        objects.extend(gateway::platform(context));
+        objects.extend(of_services(context, |at| mesh::service(context, at)));
+        objects.extend(network_policy::gateway(context));
+        objects
+    });
+    assert_eq!(text, "");
+    let policies = made_of(&platform, network_policy::platform);
+    assert!(!policies.contains("istio"), "{policies}");
 }
 
 /// What runs: a store with a volume, a web interface that load scales, a job, a scheduled one.
@@ -255,7 +280,7 @@ fn workloads(part: impl Fn(&Context<'_>, usize) -> Vec<Object>) -> String {
         "kubernetes.issuer",
         "kubernetes.cloud = \"gcp\"\nkubernetes.issuer",
     );
-    made_of(BTreeMap::from(folder), &topology, |context| {
+    made_of(&platform(BTreeMap::from(folder), &topology), |context| {
         of_services(context, |at| part(context, at)).collect()
     })
 }

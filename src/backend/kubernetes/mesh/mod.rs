@@ -4,10 +4,18 @@
 //! each is checked twice, by address (NetworkPolicy) and by identity (AuthorizationPolicy), and nothing but ports and
 //! identities is looked at, which is the same for databases as for the web.
 
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use serde::Serialize;
+use model::{
+    AccessFrom, AccessLogging, AccessRule, AccessTo, AuthorizationPolicy, ConnectionPool,
+    ConsistentHash, Cookie, CookieAttribute, DestinationRule, EntryPort, LoadBalancer, Locality,
+    Matching, Mode, Operation, OutlierDetection, PeerAuthentication, Provider, ServiceEntry,
+    Sidecar, SidecarEgress, Source, TargetRef, TcpPool, Telemetry, Tracing, TrafficPolicy,
+    WorkloadSelector,
+};
 
 use super::network_policy::target_port;
 use super::object::{Custom, Object, Pairs};
@@ -27,212 +35,6 @@ const API_HOST: &str = "default/kubernetes.default.svc.cluster.local";
 
 /// Up to this number of replicas all of them may be put aside at once: the mesh's own tenth would be none.
 const FEW_REPLICAS: u64 = 3;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Matching {
-    match_labels: Pairs,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PeerAuthentication {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selector: Option<Matching>,
-    mtls: Mode,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    port_level_mtls: BTreeMap<u16, Mode>,
-}
-
-#[derive(Serialize)]
-struct Mode {
-    mode: &'static str,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AuthorizationPolicy {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selector: Option<Matching>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    target_refs: Vec<TargetRef>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rules: Vec<AccessRule>,
-}
-
-#[derive(Serialize)]
-struct TargetRef {
-    group: &'static str,
-    kind: &'static str,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct AccessRule {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    from: Vec<AccessFrom>,
-    to: Vec<AccessTo>,
-}
-
-#[derive(Serialize)]
-struct AccessFrom {
-    source: Source,
-}
-
-#[derive(Serialize)]
-struct Source {
-    principals: BTreeSet<String>,
-}
-
-#[derive(Serialize)]
-struct AccessTo {
-    operation: Operation,
-}
-
-#[derive(Serialize)]
-struct Operation {
-    ports: Vec<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Sidecar {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workload_selector: Option<WorkloadSelector>,
-    egress: Vec<SidecarEgress>,
-    outbound_traffic_policy: Mode,
-}
-
-#[derive(Serialize)]
-struct WorkloadSelector {
-    labels: Pairs,
-}
-
-#[derive(Serialize)]
-struct SidecarEgress {
-    hosts: Vec<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Telemetry {
-    access_logging: Vec<AccessLogging>,
-    tracing: Vec<Tracing>,
-}
-
-#[derive(Serialize)]
-struct AccessLogging {
-    providers: Vec<Provider>,
-}
-
-#[derive(Serialize)]
-struct Provider {
-    name: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Tracing {
-    random_sampling_percentage: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DestinationRule {
-    host: String,
-    traffic_policy: TrafficPolicy,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TrafficPolicy {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection_pool: Option<ConnectionPool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    load_balancer: Option<LoadBalancer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outlier_detection: Option<OutlierDetection>,
-    tls: Mode,
-}
-
-#[derive(Serialize)]
-struct ConnectionPool {
-    tcp: TcpPool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TcpPool {
-    connect_timeout: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LoadBalancer {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consistent_hash: Option<ConsistentHash>,
-    locality_lb_setting: Locality,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConsistentHash {
-    http_cookie: Cookie,
-}
-
-#[derive(Serialize)]
-struct Cookie {
-    name: String,
-    path: &'static str,
-    ttl: &'static str,
-    attributes: Vec<CookieAttribute>,
-}
-
-#[derive(Serialize)]
-struct CookieAttribute {
-    name: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Locality {
-    enabled: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failover_priority: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OutlierDetection {
-    consecutive_5xx_errors: u32,
-    consecutive_gateway_errors: u32,
-    interval: &'static str,
-    base_ejection_time: &'static str,
-    max_ejection_percent: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ServiceEntry {
-    hosts: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    addresses: Vec<String>,
-    location: &'static str,
-    resolution: &'static str,
-    ports: Vec<EntryPort>,
-    export_to: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-struct EntryPort {
-    number: u16,
-    name: String,
-    protocol: &'static str,
-}
 
 /// Says whether the pods of a service are in the mesh.
 pub(super) fn is_member(context: &Context<'_>, service: &Service) -> bool {
