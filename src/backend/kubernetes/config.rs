@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::Context;
 use super::object::Object;
@@ -40,7 +39,7 @@ pub(super) fn name(service: &Service) -> String {
 
 /// Makes the ConfigMap of a service's files, if it has any.
 pub(super) fn map(context: &Context<'_>, service: &Service) -> Option<Object> {
-    if service.files.is_empty() {
+    if service.files.is_empty() || !service.is_ours() {
         return None;
     }
     let data: BTreeMap<String, String> = service
@@ -49,9 +48,7 @@ pub(super) fn map(context: &Context<'_>, service: &Service) -> Option<Object> {
         .map(|file| (key(file), file.content.to_string()))
         .collect();
     Some(Object::new(&ConfigMap {
-        metadata: ObjectMeta {
-            ..context.meta(name(service), context.service_labels(service))
-        },
+        metadata: context.meta(name(service), context.service_labels(service)),
         data: Some(data),
         immutable: Some(true),
         ..ConfigMap::default()

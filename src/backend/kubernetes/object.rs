@@ -37,11 +37,6 @@ impl Object {
         }
     }
 
-    /// Returns its kind.
-    pub(super) fn kind(&self) -> &str {
-        self.json["kind"].as_str().unwrap_or_default()
-    }
-
     /// Returns its name.
     pub(super) fn name(&self) -> &str {
         self.json["metadata"]["name"].as_str().unwrap_or_default()
