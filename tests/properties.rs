@@ -448,6 +448,195 @@ fn named(list: &Json, key: &str) -> Vec<String> {
     }
 }
 
+/// A bundle refers to nothing that is not in it, whatever its target.
+fn bundle_holds(bundle: &Files) {
+    if bundle.contains_key("compose.yaml") {
+        compose_holds(bundle);
+    } else {
+        manifests_hold(bundle);
+    }
+}
+
+/// The pairs of texts under a key of an object.
+fn pairs(object: &Json, pointer: &str) -> BTreeMap<String, String> {
+    let table = object.pointer(pointer).and_then(Json::as_object);
+    table
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+fn text<'o>(object: &'o Json, pointer: &str) -> &'o str {
+    object
+        .pointer(pointer)
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+}
+
+/// Every object that any object names, in the strings under some keys.
+fn references<'o>(object: &'o Json, found: &mut Vec<(&'static str, &'o str)>) {
+    match object {
+        Json::Array(items) => items.iter().for_each(|item| references(item, found)),
+        Json::Object(table) => {
+            for (key, value) in table {
+                match (key.as_str(), value) {
+                    ("serviceAccountName", Json::String(name)) => {
+                        found.push(("ServiceAccount", name));
+                    }
+                    ("claimName", Json::String(name)) => {
+                        found.push(("PersistentVolumeClaim", name));
+                    }
+                    ("priorityClassName", Json::String(name)) => {
+                        found.push(("PriorityClass", name))
+                    }
+                    ("configMap", Json::Object(map)) => {
+                        let name = map.get("name").and_then(Json::as_str);
+                        found.extend(name.map(|name| ("ConfigMap", name)));
+                    }
+                    _ => {}
+                }
+                references(value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Objects have names of their own and refer to each other; selectors find pods; the network policies allow the listed
+/// connections and no others.
+fn manifests_hold(bundle: &Files) {
+    let mut objects: Vec<Json> = Vec::new();
+    for (path, (bytes, _)) in bundle {
+        if path.starts_with("manifests/") && path.ends_with(".yaml") {
+            let content = std::str::from_utf8(bytes).expect("text");
+            for document in content.split("\n---\n") {
+                objects.push(serde_saphyr::from_str(document).expect("YAML"));
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    for object in &objects {
+        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+        assert!(!kind.is_empty() && !name.is_empty(), "{object}");
+        assert!(name.len() <= 63, "{kind} {name}");
+        let own = names.insert((text(object, "/apiVersion"), kind, name));
+        assert!(own, "two objects are {kind} {name}");
+    }
+    let known: BTreeSet<(&str, &str)> =
+        names.iter().map(|(_, kind, name)| (*kind, *name)).collect();
+    let mut pods: Vec<BTreeMap<String, String>> = Vec::new();
+    for object in &objects {
+        let mut found = Vec::new();
+        references(object, &mut found);
+        for reference in found {
+            assert!(
+                known.contains(&reference),
+                "{reference:?} is not in the bundle"
+            );
+        }
+        for template in ["/spec/template", "/spec/jobTemplate/spec/template"] {
+            let labels = pairs(object, &format!("{template}/metadata/labels"));
+            if !labels.is_empty() {
+                for (key, value) in pairs(object, "/spec/selector/matchLabels") {
+                    assert_eq!(labels.get(&key), Some(&value), "{object}");
+                }
+                pods.push(labels);
+            }
+        }
+    }
+    let (_, list) = bundle
+        .iter()
+        .find(|(path, _)| *path == "flows.json")
+        .expect("a list of flows");
+    let list: Json = serde_json::from_slice(&list.0).expect("JSON");
+    let mut workloads: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (name, workload) in list["workloads"].as_object().expect("workloads") {
+        workloads.insert(name.clone(), pairs(workload, "/labels"));
+    }
+    let matches = |selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>| {
+        selector
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+    };
+    for object in objects
+        .iter()
+        .filter(|object| text(object, "/kind") == "Service")
+    {
+        let selector = pairs(object, "/spec/selector");
+        let found = pods.iter().any(|labels| matches(&selector, labels));
+        assert!(
+            found,
+            "nothing is behind {}",
+            text(object, "/metadata/name")
+        );
+    }
+    // Who may connect to whom on which port: as the egress of one and the ingress of the other say.
+    let mut allowed: [BTreeSet<(String, String, u64)>; 2] = Default::default();
+    let policies = objects
+        .iter()
+        .filter(|object| text(object, "/kind") == "NetworkPolicy");
+    for policy in policies {
+        let selector = pairs(policy, "/spec/podSelector/matchLabels");
+        if selector.is_empty() {
+            continue;
+        }
+        let own: Vec<&String> = workloads
+            .iter()
+            .filter(|(_, labels)| matches(&selector, labels))
+            .map(|(name, _)| name)
+            .collect();
+        for (way, (direction, peers)) in [("egress", "to"), ("ingress", "from")].iter().enumerate()
+        {
+            let rules = policy["spec"][direction].as_array();
+            for rule in rules.into_iter().flatten() {
+                let peers = rule[peers].as_array();
+                let peers = peers.into_iter().flatten().filter(|peer| {
+                    peer.get("namespaceSelector").is_none() && peer.get("podSelector").is_some()
+                });
+                for peer in peers {
+                    let selector = pairs(peer, "/podSelector/matchLabels");
+                    let others = workloads
+                        .iter()
+                        .filter(|(_, labels)| matches(&selector, labels));
+                    for ((other, _), port) in others.flat_map(|other| {
+                        let ports = rule["ports"].as_array();
+                        ports.into_iter().flatten().map(move |port| (other, port))
+                    }) {
+                        let port = port["port"].as_u64().expect("a number");
+                        for own in &own {
+                            let pair = if way == 0 {
+                                ((*own).clone(), other.clone(), port)
+                            } else {
+                                (other.clone(), (*own).clone(), port)
+                            };
+                            allowed[way].insert(pair);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let declared: BTreeSet<(String, String, u64)> = list["flows"]
+        .as_array()
+        .expect("flows")
+        .iter()
+        .map(|flow| {
+            let end = |key: &str| flow[key].as_str().unwrap_or_default().to_owned();
+            (end("from"), end("to"), flow["port"].as_u64().unwrap_or(0))
+        })
+        .filter(|(from, to, _)| workloads.contains_key(from) && workloads.contains_key(to))
+        .collect();
+    assert_eq!(
+        allowed[0], declared,
+        "what policies let out, and what is declared"
+    );
+    assert_eq!(
+        allowed[1], declared,
+        "what policies let in, and what is declared"
+    );
+}
+
 /// A Compose file uses what it defines, and defines what it uses.
 fn compose_holds(bundle: &Files) {
     let text = std::str::from_utf8(&bundle["compose.yaml"].0).expect("text");
@@ -522,7 +711,7 @@ fn topologies_hold(cases: u32, wild: bool) -> usize {
             let mut compiled = compile("platform.toml", &text, Library::default());
             let first = outcome(&mut compiled);
             for bundle in first.1.values() {
-                compose_holds(bundle);
+                bundle_holds(bundle);
                 made.set(made.get() + 1);
             }
             let mut again = compile("platform.toml", &text, Library::default());
@@ -595,7 +784,7 @@ fn mutated_topologies_hold() {
             platform_holds(platform);
         }
         for sealed in compiled.bundles.values() {
-            compose_holds(&contents(sealed));
+            bundle_holds(&contents(sealed));
         }
         Ok(())
     });

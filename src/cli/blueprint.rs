@@ -339,7 +339,10 @@ pub fn try_alone(compiler: &mut Compiler, name: &str) {
         .collect();
     let environments: String = crate::terms::Target::ALL
         .iter()
-        .map(|target| format!("[environments.{target}]\ntarget = \"{target}\"\n"))
+        .map(|target| {
+            let registry = "registry = \"registry.example.com/trial\"";
+            format!("[environments.{target}]\ntarget = \"{target}\"\n{registry}\n")
+        })
         .collect();
     let text =
         format!("[platform]\nname = \"trial\"\ndomain = \"example.com\"\n{tables}{environments}");
