@@ -45,6 +45,11 @@ pub(super) fn priority(context: &Context<'_>, service: &Service) -> String {
     priority_name(context, class)
 }
 
+/// Returns the name of the gateway's priority class.
+pub(super) fn gateway_priority(context: &Context<'_>) -> String {
+    priority_name(context, "service")
+}
+
 fn priority_name(context: &Context<'_>, class: &str) -> String {
     format!("{}-{class}", context.cluster.namespace)
 }

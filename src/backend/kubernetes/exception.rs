@@ -47,12 +47,35 @@ pub(super) fn of(service: &Service) -> Pairs {
     if let Some(api) = &service.cluster_api {
         checkov.push(("CKV_K8S_38", api.why.clone()));
     }
-    checkov.sort();
-    for (at, (check, reason)) in checkov.iter().enumerate() {
-        pairs.insert(
-            format!("checkov.io/skip{}", at + 1),
-            format!("{check}={reason}"),
-        );
-    }
+    pairs.extend(checkov_skips(checkov));
     pairs
+}
+
+/// Returns the annotations of a gateway's workload, whose proxy is the mesh's.
+pub(super) fn of_gateway() -> Pairs {
+    let image = "the mesh puts the image of its proxy here";
+    let mut pairs = checkov_skips(vec![
+        ("CKV_K8S_14", image.to_owned()),
+        (
+            "CKV_K8S_40",
+            "the number of the proxy's user is the mesh's".to_owned(),
+        ),
+        ("CKV_K8S_43", image.to_owned()),
+    ]);
+    pairs.insert(
+        "ignore-check.kube-linter.io/latest-tag".to_owned(),
+        image.to_owned(),
+    );
+    pairs
+}
+
+fn checkov_skips(mut checks: Vec<(&str, String)>) -> Pairs {
+    checks.sort();
+    let checks = checks.into_iter().enumerate();
+    checks
+        .map(|(at, (check, reason))| {
+            let annotation = format!("checkov.io/skip{}", at + 1);
+            (annotation, format!("{check}={reason}"))
+        })
+        .collect()
 }

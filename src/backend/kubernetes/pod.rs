@@ -22,7 +22,7 @@ use crate::units::{Bytes, Seconds};
 
 /// The labels of nodes that tell where they stand.
 pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
-const HOST: &str = "kubernetes.io/hostname";
+pub(super) const HOST: &str = "kubernetes.io/hostname";
 
 /// File modes as the decimal numbers that every YAML reader takes for the same: 0444, 0555, 0440.
 const READ: i32 = 0o444;
@@ -315,10 +315,10 @@ fn selected(context: &Context<'_>, service: &Service) -> LabelSelector {
     }
 }
 
-/// Keeps pods in the environment's zones, and replicas on hosts of their own.
-pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affinity> {
+/// Keeps pods in the environment's zones, if it names any.
+pub(super) fn in_zones(context: &Context<'_>) -> Option<NodeAffinity> {
     let zones = &context.platform.environment.zones;
-    let node_affinity = (!zones.is_empty()).then(|| NodeAffinity {
+    (!zones.is_empty()).then(|| NodeAffinity {
         required_during_scheduling_ignored_during_execution: Some(NodeSelector {
             node_selector_terms: vec![NodeSelectorTerm {
                 match_expressions: Some(vec![NodeSelectorRequirement {
@@ -330,7 +330,12 @@ pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affin
             }],
         }),
         ..NodeAffinity::default()
-    });
+    })
+}
+
+/// Keeps pods in the environment's zones, and replicas on hosts of their own.
+pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affinity> {
+    let node_affinity = in_zones(context);
     let term = || PodAffinityTerm {
         label_selector: Some(selected(context, service)),
         topology_key: HOST.to_owned(),

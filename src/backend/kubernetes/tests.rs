@@ -9,7 +9,7 @@ use crate::diagnostic::text;
 use crate::source::Sources;
 use crate::template::to_yaml;
 
-/// A store with an operator of its own outside the mesh, a cluster that has a certificate, a web interface that asks
+/// A store that an operator runs, a cluster that has a certificate, a web interface that asks
 /// both of them, and pods that are launched at run time.
 const BLUEPRINT: &str = r#"
 [blueprint]

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMap, Container, ContainerPort, HTTPGetAction, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, Service,
-    ServiceAccount, ServicePort, ServiceSpec, Sysctl, TCPSocketAction, TopologySpreadConstraint,
+    Affinity, Capabilities, ConfigMap, Container, ContainerPort, HTTPGetAction, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec, Sysctl,
+    TCPSocketAction, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -18,6 +19,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::super::network_policy::GATEWAY_STATUS;
 use super::super::object::{Object, pairs};
+use super::super::{availability, exception, pod};
 use super::{Context, account, listens, pods};
 use crate::template::to_yaml;
 use crate::terms::Availability;
@@ -64,25 +66,51 @@ fn resources() -> ResourceRequirements {
     }
 }
 
-/// Makes what pods have under both APIs: resources, a place in different zones and on different machines, and no more
-/// system calls than usual.
-fn pod(context: &Context<'_>) -> PodSpec {
-    let spread = ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(|key| {
-        TopologySpreadConstraint {
-            max_skew: 1,
-            topology_key: key.to_owned(),
-            // A gateway on a machine too few is better than none.
-            when_unsatisfiable: "ScheduleAnyway".to_owned(),
-            label_selector: Some(selector(context)),
-            ..TopologySpreadConstraint::default()
-        }
-    });
+/// Keeps pods in the environment's zones, and on machines of their own as far as there are enough.
+fn affinity(context: &Context<'_>) -> Affinity {
+    Affinity {
+        node_affinity: pod::in_zones(context),
+        pod_anti_affinity: is_high(context).then(|| PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![
+                WeightedPodAffinityTerm {
+                    weight: 100,
+                    pod_affinity_term: PodAffinityTerm {
+                        label_selector: Some(selector(context)),
+                        topology_key: pod::HOST.to_owned(),
+                        ..PodAffinityTerm::default()
+                    },
+                },
+            ]),
+            ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
+    }
+}
+
+/// Spreads pods over zones: both in one would be lost together.
+fn spread(context: &Context<'_>) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: pod::ZONE.to_owned(),
+        when_unsatisfiable: "DoNotSchedule".to_owned(),
+        label_selector: Some(selector(context)),
+        node_taints_policy: Some("Honor".to_owned()),
+        match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
+        ..TopologySpreadConstraint::default()
+    }
+}
+
+/// Makes what pods have under both APIs: resources, a place, a rank, and no more system calls than usual.
+fn spec(context: &Context<'_>) -> PodSpec {
+    let spreads = is_high(context) && context.platform.environment.zones.len() > 1;
     PodSpec {
         containers: vec![Container {
             name: PROXY.to_owned(),
             resources: Some(resources()),
             ..Container::default()
         }],
+        affinity: Some(affinity(context)).filter(|affinity| *affinity != Affinity::default()),
+        priority_class_name: Some(availability::gateway_priority(context)),
         security_context: Some(PodSecurityContext {
             seccomp_profile: Some(SeccompProfile {
                 type_: "RuntimeDefault".to_owned(),
@@ -91,7 +119,7 @@ fn pod(context: &Context<'_>) -> PodSpec {
             ..PodSecurityContext::default()
         }),
         termination_grace_period_seconds: Some(GRACE),
-        topology_spread_constraints: is_high(context).then(|| spread.to_vec()),
+        topology_spread_constraints: spreads.then(|| vec![spread(context)]),
         ..PodSpec::default()
     }
 }
@@ -116,7 +144,7 @@ pub(super) fn parameters(context: &Context<'_>) -> Object {
         spec: Some(DeploymentSpec {
             replicas: Some(replicas(context)),
             template: PodTemplateSpec {
-                spec: Some(pod(context)),
+                spec: Some(spec(context)),
                 ..PodTemplateSpec::default()
             },
             ..DeploymentSpec::default()
@@ -142,6 +170,10 @@ pub(super) fn parameters(context: &Context<'_>) -> Object {
 pub(super) fn workload(context: &Context<'_>) -> Vec<Object> {
     let name = account(context);
     let meta = || context.meta(&name, context.platform_labels());
+    let annotated = ObjectMeta {
+        annotations: Some(exception::of_gateway()),
+        ..meta()
+    };
     let mut objects = vec![
         Object::new(&ServiceAccount {
             metadata: meta(),
@@ -149,7 +181,7 @@ pub(super) fn workload(context: &Context<'_>) -> Vec<Object> {
             ..ServiceAccount::default()
         }),
         Object::new(&Deployment {
-            metadata: meta(),
+            metadata: annotated,
             spec: Some(DeploymentSpec {
                 replicas: Some(replicas(context)),
                 selector: selector(context),
@@ -202,8 +234,13 @@ fn ports(context: &Context<'_>) -> Vec<ServicePort> {
 fn template(context: &Context<'_>, name: &str) -> PodTemplateSpec {
     let mut labels = context.platform_labels();
     labels.extend(pods(context));
-    labels.extend(pairs([("sidecar.istio.io/inject", "true")]));
-    let mut spec = pod(context);
+    labels.extend(pairs([
+        ("app.kubernetes.io/name", name),
+        // What metrics call it, as for a gateway that the mesh deploys: it has no version of its own.
+        ("service.istio.io/canonical-revision", "latest"),
+        ("sidecar.istio.io/inject", "true"),
+    ]));
+    let mut spec = spec(context);
     spec.service_account_name = Some(name.to_owned());
     // The proxy gets a token for the mesh's authority by itself.
     spec.automount_service_account_token = Some(false);
