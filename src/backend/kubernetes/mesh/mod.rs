@@ -170,11 +170,9 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Vec<Object> {
     let member = is_member(context, service);
     if member {
         let access = access(context, at);
-        // Who has no certificate cannot be told from others by identity, so its port is open to all whom the
-        // NetworkPolicy lets through, and to nobody else.
         let open: BTreeMap<u16, Mode> = access
             .iter()
-            .filter(|(_, principals)| principals.is_none())
+            .filter(|(_, callers)| callers.strangers)
             .map(|(port, _)| (*port, Mode { mode: "PERMISSIVE" }))
             .collect();
         if !access.is_empty() {
@@ -234,16 +232,25 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Vec<Object> {
     objects
 }
 
-/// Returns who may connect to each port of a service: identities, or none where somebody without one must be let in.
-fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Option<BTreeSet<String>>> {
-    let mut access: BTreeMap<u16, Option<BTreeSet<String>>> = BTreeMap::new();
+/// Who may connect to a port.
+#[derive(Default)]
+struct Callers {
+    /// Members of the mesh, by their identity.
+    principals: BTreeSet<String>,
+    /// Whether some of them are outside the mesh and have none. Only the NetworkPolicy tells those from others.
+    strangers: bool,
+}
+
+/// Returns who may connect to each port of a service.
+fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Callers> {
+    let mut access: BTreeMap<u16, Callers> = BTreeMap::new();
     let mut allow = |port: u16, account: Option<&str>| {
-        let principals = access.entry(port).or_insert_with(|| Some(BTreeSet::new()));
-        match (account, &mut *principals) {
-            (Some(account), Some(principals)) => {
-                principals.insert(principal(context, account));
+        let callers = access.entry(port).or_default();
+        match account {
+            Some(account) => {
+                callers.principals.insert(principal(context, account));
             }
-            _ => *principals = None,
+            None => callers.strangers = true,
         }
     };
     for flow in context.incoming(at) {
@@ -257,25 +264,38 @@ fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Option<BTreeSet<Str
     }
     // Operators run where the cluster's administrators put them: whether in the mesh is not known.
     let managed = context.service(at).managed.as_ref();
-    for (_, ports) in managed
-        .iter()
-        .filter_map(|managed| managed.operator.as_ref())
-    {
+    for (namespace, ports) in managed.iter().filter_map(|it| it.operator.as_ref()) {
         for port in ports {
-            allow(*port, None);
+            let callers = access.entry(*port).or_default();
+            callers.strangers = true;
+            let anybody = format!("cluster.local/ns/{namespace}/*");
+            callers.principals.insert(anybody);
         }
     }
     access
 }
 
-fn access_rule((port, principals): (u16, Option<BTreeSet<String>>)) -> AccessRule {
+fn access_rule((port, callers): (u16, Callers)) -> AccessRule {
+    let mut from = Vec::new();
+    if !callers.principals.is_empty() {
+        from.push(AccessFrom {
+            source: Source {
+                principals: callers.principals,
+                ..Source::default()
+            },
+        });
+    }
+    if callers.strangers {
+        // Without any identity: members of the mesh that are not declared stay out.
+        from.push(AccessFrom {
+            source: Source {
+                not_principals: vec!["*"],
+                ..Source::default()
+            },
+        });
+    }
     AccessRule {
-        from: principals
-            .map(|principals| AccessFrom {
-                source: Source { principals },
-            })
-            .into_iter()
-            .collect(),
+        from,
         to: vec![AccessTo {
             operation: Operation {
                 ports: vec![port.to_string()],

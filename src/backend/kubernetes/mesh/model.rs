@@ -59,9 +59,13 @@ pub(super) struct AccessFrom {
     pub(super) source: Source,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Source {
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) principals: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) not_principals: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
