@@ -179,6 +179,9 @@ pub struct Blueprint {
     /// Kubernetes objects of operators.
     #[serde(default)]
     pub objects: BTreeMap<String, Object>,
+    /// Operators that a cluster must have for these objects, by API group.
+    #[serde(default)]
+    pub operators: BTreeMap<String, Operator>,
 }
 
 /// What a blueprint is.
@@ -951,4 +954,21 @@ pub struct Object {
     pub when: Option<Expr>,
     /// A TOML file of the blueprint that holds it.
     pub data: String,
+    /// The condition of its status that says that it is up, if it has one: whoever applies the bundle waits for it.
+    pub ready: Option<String>,
+}
+
+/// An operator that a cluster must have.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// What it is called.
+    pub name: String,
+    /// The least version that the objects were made for.
+    pub version: String,
+    /// Where it is installed from, or how.
+    pub help: String,
+    /// Labels of its Deployment, whose image tells its version.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }

@@ -87,6 +87,9 @@ impl Environment {
     }
 }
 
+/// Minor versions of Kubernetes that bundles are made for.
+pub const KUBERNETES_VERSIONS: std::ops::RangeInclusive<u32> = 33..=37;
+
 /// The cluster that an environment runs in.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -217,8 +220,34 @@ pub struct Component {
     pub volumes: Vec<Volume>,
     /// Images that are built for it.
     pub builds: Vec<Build>,
-    /// Kubernetes objects of operators: name and content.
-    pub objects: Vec<(String, Value)>,
+    /// Kubernetes objects of operators.
+    pub objects: Vec<ClusterObject>,
+    /// Operators that a cluster must have for them, by API group.
+    pub operators: BTreeMap<String, Operator>,
+}
+
+/// A Kubernetes object of an operator.
+#[derive(Clone, Debug)]
+pub struct ClusterObject {
+    /// Its name within the component.
+    pub name: String,
+    /// Its content.
+    pub content: Value,
+    /// The condition of its status that says that it is up, if it has one.
+    pub ready: Option<String>,
+}
+
+/// An operator that a cluster must have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Operator {
+    /// What it is called.
+    pub name: String,
+    /// The least version that its objects were made for.
+    pub version: String,
+    /// Where it is installed from, or how.
+    pub help: String,
+    /// Labels of its Deployment, whose image tells its version; none where they are not known.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A text that a user typed.

@@ -25,7 +25,9 @@ use wire::MISSING_PROVIDER;
 use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
-use crate::platform::{Cluster, Environment, Host, LicencePolicy, Platform, Storage};
+use crate::platform::{
+    Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Storage,
+};
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
 use crate::terms::{Availability, DiskClass, GatewayApi, Locale, Size, StorageKind, Target};
@@ -502,8 +504,7 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
     }
 }
 
-/// Minor versions of Kubernetes that bundles are made for, and the one that is used unless the environment says another.
-pub const KUBERNETES_VERSIONS: std::ops::RangeInclusive<u32> = 33..=37;
+/// The minor version of Kubernetes that is used unless the environment says another.
 const KUBERNETES_VERSION: u32 = 36;
 
 /// The Secret that the gateway takes its certificate from unless the environment says another.

@@ -241,9 +241,10 @@ impl Manifests {
                 wave,
                 storage::claims(context, component, &services),
             );
-            for (name, content) in &component.objects {
-                let object = foreign(context, at, content);
-                add(&folder, &format!("00-{name}"), wave, vec![object]);
+            for object in &component.objects {
+                let file = format!("00-{}", object.name);
+                let object = foreign(context, at, &object.content);
+                add(&folder, &file, wave, vec![object]);
             }
             for at in positions {
                 let service = context.service(at);

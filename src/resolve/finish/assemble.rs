@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::trace::Explained;
 use super::super::{render, service};
 use super::*;
+use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::MountSpec;
-use crate::platform::{Account, Build, Component, GoneImage, Image, Notice, Service, Volume};
+use crate::platform::{
+    Account, Build, ClusterObject, Component, GoneImage, Image, Notice, Operator, Service, Volume,
+};
 use crate::terms::DiskClass;
 use crate::units::Bytes;
 use crate::value::Value;
@@ -111,7 +114,20 @@ impl<'f> Finish<'f, '_, '_> {
                         &names,
                         &mut findings,
                     );
-                    objects.extend(value.map(|value| (key.clone(), value)));
+                    let Some(content) = value else { continue };
+                    let group = api_group(&content);
+                    if needs_operator(group) && !model.operators.contains_key(group) {
+                        let fault = format!("no operator is declared for the API group `{group}`");
+                        findings
+                            .push(Finding::new(&FAULTY_BLUEPRINT, origin, fault).help(format!(
+                            "Add `[operators.\"{group}\"]` with the operator's name and version."
+                        )));
+                    }
+                    objects.push(ClusterObject {
+                        name: key.clone(),
+                        content,
+                        ready: object.ready.clone(),
+                    });
                 }
             }
         }
@@ -164,6 +180,23 @@ impl<'f> Finish<'f, '_, '_> {
             accounts,
             volumes: volumes.into_iter().map(|(_, volume)| volume).collect(),
             builds,
+            operators: model
+                .operators
+                .iter()
+                .filter(|(group, _)| {
+                    let mut used = objects.iter().map(|object| api_group(&object.content));
+                    used.any(|used| used == *group)
+                })
+                .map(|(group, operator)| {
+                    let operator = Operator {
+                        name: operator.name.clone(),
+                        version: operator.version.clone(),
+                        help: operator.help.clone(),
+                        labels: operator.labels.clone(),
+                    };
+                    (group.clone(), operator)
+                })
+                .collect(),
             objects,
         };
         (component, services)
@@ -325,4 +358,17 @@ impl<'f> Finish<'f, '_, '_> {
         self.resolver.findings.append(&mut findings);
         (images, builds)
     }
+}
+
+/// Returns the API group of a Kubernetes object; the core one is empty.
+fn api_group(object: &Value) -> &str {
+    let version = object.get("apiVersion").and_then(Value::as_text);
+    version
+        .and_then(|version| version.split_once('/'))
+        .map_or("", |(group, _)| group)
+}
+
+/// Says whether an API group is none of Kubernetes' own, which have one word or end in its domain.
+fn needs_operator(group: &str) -> bool {
+    group.contains('.') && !group.ends_with(".k8s.io")
 }
