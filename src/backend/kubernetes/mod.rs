@@ -16,6 +16,8 @@ mod network_policy;
 mod object;
 mod order;
 mod pod;
+mod prerequisites;
+mod scripts;
 mod service;
 mod storage;
 #[cfg(test)]
@@ -64,6 +66,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let context = Context::new(platform, cluster);
     let manifests = Manifests::new(&context);
     manifests.write(&context, &mut files);
+    scripts::add(&context, &manifests, &mut files);
     let place = &platform.environment.place;
     files.add("flows.json", flow_list::render(&context), false, place);
     for component in &platform.components {
@@ -268,6 +271,11 @@ impl Manifests {
             manifests.number_for_argo();
         }
         manifests
+    }
+
+    /// Returns all objects, in the order in which they are applied.
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.0.iter().flat_map(|manifest| &manifest.objects)
     }
 
     /// Tells Argo CD which objects to wait for before it applies others.

@@ -37,6 +37,16 @@ impl Object {
         }
     }
 
+    /// Returns its API version, with its group.
+    pub(super) fn api_version(&self) -> &str {
+        self.json["apiVersion"].as_str().unwrap_or_default()
+    }
+
+    /// Returns its kind.
+    pub(super) fn kind(&self) -> &str {
+        self.json["kind"].as_str().unwrap_or_default()
+    }
+
     /// Returns its name.
     pub(super) fn name(&self) -> &str {
         self.json["metadata"]["name"].as_str().unwrap_or_default()
