@@ -403,15 +403,18 @@ fn readmes_of_bundles_say_the_same_in_every_language() {
             })
             .collect()
     };
-    let (english, french) = (expressions("en"), expressions("fr"));
-    for (at, (en, fr)) in english.iter().zip(&french).enumerate() {
-        // Word order differs between languages, what is said does not.
-        let sorted = |line: &Vec<String>| {
-            let mut line = line.clone();
-            line.sort();
-            line
-        };
-        assert_eq!(sorted(en), sorted(fr), "line {}", at + 1);
+    for target in ["compose", "kubernetes"] {
+        let english = expressions(&format!("{target}.en"));
+        let french = expressions(&format!("{target}.fr"));
+        for (at, (en, fr)) in english.iter().zip(&french).enumerate() {
+            // Word order differs between languages, what is said does not.
+            let sorted = |line: &Vec<String>| {
+                let mut line = line.clone();
+                line.sort();
+                line
+            };
+            assert_eq!(sorted(en), sorted(fr), "{target}, line {}", at + 1);
+        }
+        assert_eq!(english.len(), french.len(), "{target}: line by line");
     }
-    assert_eq!(english.len(), french.len(), "line by line");
 }

@@ -128,7 +128,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     );
     files.add(
         "README.md",
-        readme::render(platform, &project(platform)),
+        readme::compose::render(platform, &project(platform)),
         false,
         place,
     );

@@ -1,27 +1,69 @@
-//! The README of a bundle: what a person needs to start it, reach it and understand what fits.
+//! The README of a bundle: what a person needs to start it, reach it and understand it.
 //!
-//! Rendered with Handlebars, one template per language, from the same platform and the same sizing that the checks use.
+//! Rendered with Handlebars, one template per target and language. What all targets say is gathered here; what only one
+//! says is gathered beside its template, or in its backend.
 
-use std::collections::BTreeSet;
+pub mod compose;
+
 use std::sync::LazyLock;
 
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use crate::platform::budget::{load, sets};
 use crate::platform::{Component, FlowReason, Kind, Platform, Service};
 use crate::terms::{Locale, SecretKind};
 
+/// A template in all languages, compiled when first used: that takes as long as everything else that is done for a small
+/// platform.
+pub(crate) struct Template {
+    /// English.
+    pub(crate) en: LazyLock<Handlebars<'static>>,
+    /// French.
+    pub(crate) fr: LazyLock<Handlebars<'static>>,
+}
+
+impl Template {
+    /// Renders the README of a platform in its language.
+    pub(crate) fn render(&self, platform: &Platform, data: &impl Serialize) -> String {
+        let engine = match platform.environment.locale {
+            Locale::En => &*self.en,
+            Locale::Fr => &*self.fr,
+        };
+        engine
+            .render(TEMPLATE, data)
+            .unwrap_or_else(|error| format!("Defect of lakewright: {error}\n"))
+    }
+}
+
+/// The name of the one template that an engine has.
+const TEMPLATE: &str = "readme";
+
+/// Compiles a template of Lakewright's own.
+pub(crate) fn engine(template: &str) -> Handlebars<'static> {
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    handlebars.register_escape_fn(markdown);
+    handlebars
+        .register_template_string(TEMPLATE, template)
+        .expect("a template of Lakewright's own; a test renders every one");
+    handlebars
+}
+
+/// Escapes what Markdown would read as HTML or as the end of a table's cell; code spans keep working.
+fn markdown(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('|', "\\|")
+}
+
+/// What the README of every target has.
 #[derive(Serialize)]
-struct Readme<'p> {
+pub(crate) struct Common<'p> {
     platform: &'p str,
     environment: &'p str,
-    project: &'p str,
     components: Vec<ComponentRow<'p>>,
     left_out: Vec<LeftOut<'p>>,
-    host: Option<HostRow>,
-    sets: Vec<SetRow>,
-    shares: Vec<ShareRow<'p>>,
     host_settings: Vec<SettingRow<'p>>,
     builds: bool,
     given: Vec<SecretRow<'p>>,
@@ -30,7 +72,6 @@ struct Readme<'p> {
     endpoints: Vec<EndpointRow<'p>>,
     accounts: Vec<AccountRow<'p>>,
     scheduled: Vec<ScheduledRow<'p>>,
-    volumes: Vec<VolumeRow<'p>>,
     flows: Vec<FlowRow<'p>>,
     notes: Vec<NotesRow<'p>>,
     has_profiles: bool,
@@ -52,35 +93,6 @@ struct ComponentRow<'p> {
 struct LeftOut<'p> {
     name: &'p str,
     reason: &'p str,
-}
-
-#[derive(Serialize)]
-struct HostRow {
-    name: String,
-    memory: String,
-    cpus: String,
-    memory_budget: String,
-    cpu_budget: String,
-    reserve_memory: String,
-}
-
-#[derive(Serialize)]
-struct SetRow {
-    profiles: String,
-    flags: String,
-    memory: u64,
-    memory_budget: u64,
-    cpu: String,
-    cpu_budget: String,
-    fits: bool,
-}
-
-#[derive(Serialize)]
-struct ShareRow<'p> {
-    service: &'p str,
-    memory: String,
-    cpu: String,
-    profile: Option<&'p str>,
 }
 
 #[derive(Serialize)]
@@ -127,13 +139,6 @@ struct ScheduledRow<'p> {
 }
 
 #[derive(Serialize)]
-struct VolumeRow<'p> {
-    name: &'p str,
-    size: String,
-    component: &'p str,
-}
-
-#[derive(Serialize)]
 struct FlowRow<'p> {
     from: &'p str,
     to: &'p str,
@@ -147,60 +152,18 @@ struct NotesRow<'p> {
     notes: Vec<&'p str>,
 }
 
-/// Renders the README.
-pub fn render(platform: &Platform, project: &str) -> String {
-    let engine = match platform.environment.locale {
-        Locale::En => &*EN,
-        Locale::Fr => &*FR,
-    };
-    engine
-        .render(TEMPLATE, &readme(platform, project))
-        .unwrap_or_else(|error| format!("Defect of lakewright: {error}\n"))
-}
-
-/// The name of the one template that an engine has.
-const TEMPLATE: &str = "readme";
-
-/// Compiled when first used: that takes as long as everything else that is done for a small platform.
-static EN: LazyLock<Handlebars<'static>> = LazyLock::new(|| engine(include_str!("en.hbs")));
-static FR: LazyLock<Handlebars<'static>> = LazyLock::new(|| engine(include_str!("fr.hbs")));
-
-fn engine(template: &str) -> Handlebars<'static> {
-    let mut handlebars = Handlebars::new();
-    handlebars.set_strict_mode(true);
-    handlebars.register_escape_fn(markdown);
-    handlebars
-        .register_template_string(TEMPLATE, template)
-        .expect("a template of Lakewright's own; a test renders every one");
-    handlebars
-}
-
-/// Escapes what Markdown would read as HTML or as the end of a table's cell; code spans keep working.
-fn markdown(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('|', "\\|")
-}
-
-fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
-    let profile = |service: &'p Service| platform.profile_of(service);
+/// Gathers what the README of every target has.
+pub(crate) fn common(platform: &Platform) -> Common<'_> {
+    let profile = |service| platform.profile_of(service);
     let here = |at: usize| platform.components[at].unsupported.is_none();
     let components = platform
         .components
         .iter()
         .enumerate()
         .filter(|(at, _)| here(*at));
-    let all: BTreeSet<&str> = platform
-        .environment
-        .profiles
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    Readme {
+    Common {
         platform: &platform.name,
         environment: &platform.environment.name,
-        project,
         components: components
             .clone()
             .map(|(_, component)| ComponentRow {
@@ -224,39 +187,6 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
                 })
             })
             .collect(),
-        host: platform.environment.hosts.first().map(|host| HostRow {
-            name: host.name.clone(),
-            memory: host.memory.to_string(),
-            cpus: host.cpu.cores(),
-            memory_budget: format!("{} MiB", host.memory_budget().mib()),
-            cpu_budget: host.cpu_budget().cores(),
-            reserve_memory: format!("{} MiB", host.reserve_memory.mib()),
-        }),
-        sets: if platform.environment.hosts.is_empty() {
-            Vec::new()
-        } else {
-            sets(platform)
-                .into_iter()
-                .map(|set| set_row(platform, &set))
-                .collect()
-        },
-        shares: if platform.environment.hosts.is_empty() {
-            Vec::new()
-        } else {
-            load(platform, 0, &all)
-                .shares
-                .iter()
-                .map(|share| {
-                    let service = &platform.services[share.service];
-                    ShareRow {
-                        service: &service.name,
-                        memory: format!("{} MiB", share.memory.mib()),
-                        cpu: share.cpu.cores(),
-                        profile: profile(service),
-                    }
-                })
-                .collect()
-        },
         host_settings: platform
             .services
             .iter()
@@ -320,16 +250,6 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
                 _ => None,
             })
             .collect(),
-        volumes: components
-            .clone()
-            .flat_map(|(_, component)| {
-                component.volumes.iter().map(|volume| VolumeRow {
-                    name: &volume.name,
-                    size: volume.size.to_string(),
-                    component: &component.name,
-                })
-            })
-            .collect(),
         flows: platform
             .flows
             .iter()
@@ -367,23 +287,6 @@ fn profile_of<'p>(platform: &'p Platform, component: &'p Component) -> Option<&'
         .map(|service| platform.profile_of(service));
     let first = profiles.next()?;
     profiles.all(|profile| profile == first).then_some(first)?
-}
-
-fn set_row(platform: &Platform, set: &BTreeSet<&str>) -> SetRow {
-    let load = load(platform, 0, set);
-    SetRow {
-        profiles: load.profiles.join(" + "),
-        flags: load
-            .profiles
-            .iter()
-            .map(|profile| format!(" --profile {profile}"))
-            .collect(),
-        memory: load.memory.mib(),
-        memory_budget: load.memory_budget.mib(),
-        cpu: load.cpu.cores(),
-        cpu_budget: load.cpu_budget.cores(),
-        fits: load.fits(),
-    }
 }
 
 /// Groups services by the stage in which they can start: each waits for some of an earlier one.
