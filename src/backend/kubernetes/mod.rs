@@ -17,6 +17,7 @@ mod object;
 mod order;
 mod pod;
 mod prerequisites;
+mod readme;
 mod scripts;
 mod service;
 mod storage;
@@ -67,6 +68,8 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let manifests = Manifests::new(&context);
     manifests.write(&context, &mut files);
     scripts::add(&context, &manifests, &mut files);
+    let readme = readme::render(&context, &manifests);
+    files.add("README.md", readme, false, &platform.environment.place);
     let place = &platform.environment.place;
     files.add("flows.json", flow_list::render(&context), false, place);
     for component in &platform.components {

@@ -28,15 +28,9 @@ const HASH: &str = "??????????";
 /// Names of Secrets, each with its keys: no value.
 const KEYS: &str = r#"{{range .items}}{{.metadata.name}}{{range $key, $value := .data}} {{$key}}{{end}}{{"\n"}}{{end}}"#;
 
-/// Kinds of workloads that may refer to Secrets, besides those of operators.
-const REFERRERS: &[&str] = &[
-    "pods",
-    "deployments",
-    "statefulsets",
-    "replicasets",
-    "jobs",
-    "cronjobs",
-];
+/// Kinds of workloads that may refer to Secrets, besides those of operators. Not the old ReplicaSets of Deployments: going
+/// back to one whose password was rotated does not work anyway.
+const REFERRERS: &[&str] = &["pods", "deployments", "statefulsets", "jobs", "cronjobs"];
 
 /// Adds the scripts to a bundle.
 pub(super) fn add(context: &Context<'_>, manifests: &Manifests, files: &mut Files) {

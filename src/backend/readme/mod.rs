@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use crate::platform::{Component, FlowReason, Kind, Platform, Service};
+use crate::platform::{Component, FlowReason, Kind, Platform};
 use crate::terms::{Locale, SecretKind};
 
 /// A template in all languages, compiled when first used: that takes as long as everything else that is done for a small
@@ -138,7 +138,7 @@ struct ScheduledRow<'p> {
     schedule: &'p str,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 struct FlowRow<'p> {
     from: &'p str,
     to: &'p str,
@@ -250,21 +250,7 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
                 _ => None,
             })
             .collect(),
-        flows: platform
-            .flows
-            .iter()
-            .filter(|flow| flow.reason != FlowReason::Peer)
-            .filter_map(|flow| {
-                let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
-                let port = to.ports.get(&flow.port)?;
-                Some(FlowRow {
-                    from: &from.name,
-                    to: &to.name,
-                    port: port.number,
-                    protocol: port.protocol.word(),
-                })
-            })
-            .collect(),
+        flows: flows(platform),
         notes: components
             .filter(|(_, component)| !component.notes.is_empty())
             .map(|(_, component)| NotesRow {
@@ -274,6 +260,26 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             .collect(),
         has_profiles: !platform.environment.profiles.is_empty(),
     }
+}
+
+/// Lists who may talk to whom, once: several needs may lead to the same port.
+fn flows(platform: &Platform) -> Vec<FlowRow<'_>> {
+    let flows = platform.flows.iter();
+    let mut rows: Vec<FlowRow<'_>> = flows
+        .filter(|flow| flow.reason != FlowReason::Peer)
+        .filter_map(|flow| {
+            let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
+            let port = to.ports.get(&flow.port)?;
+            Some(FlowRow {
+                from: &from.name,
+                to: &to.name,
+                port: port.number,
+                protocol: port.protocol.word(),
+            })
+        })
+        .collect();
+    rows.dedup();
+    rows
 }
 
 /// Returns the profile of a component: its own, or that of its services where all are in one.
