@@ -509,6 +509,9 @@ pub struct ApiRule {
     pub groups: Vec<String>,
     /// Kinds, in the plural.
     pub resources: Vec<String>,
+    /// Names of the only objects it is about; all unless given. Not for `create` and `list`, which know no names.
+    #[serde(default)]
+    pub names: Vec<Filled>,
     /// Verbs.
     pub verbs: Vec<String>,
 }

@@ -8,6 +8,7 @@ mod duplicate_host_name;
 mod edition_lacks_feature;
 mod host_over_budget;
 mod idle_autoscaler;
+mod idle_profile;
 mod image_gone;
 mod image_untagged;
 mod jvm_over_limit;
@@ -50,6 +51,7 @@ pub const CHECKS: &[Check] = &[
     edition_lacks_feature::CHECK,
     host_over_budget::CHECK,
     idle_autoscaler::CHECK,
+    idle_profile::CHECK,
     image_gone::CHECK,
     image_untagged::CHECK,
     jvm_over_limit::CHECK,

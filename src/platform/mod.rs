@@ -550,6 +550,8 @@ pub struct ApiRule {
     pub groups: Vec<String>,
     /// Kinds, in the plural.
     pub resources: Vec<String>,
+    /// Names of the only objects that it is about; all, if empty.
+    pub names: Vec<String>,
     /// Verbs.
     pub verbs: Vec<String>,
 }

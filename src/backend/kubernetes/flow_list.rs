@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use super::Context;
+use super::network_policy::GATEWAY_STATUS;
 use super::object::Pairs;
+use super::{Context, gateway};
 use crate::platform::{FlowReason, Kind, Service};
 
 /// Ends of connections that are no workloads of the bundle.
@@ -83,28 +84,27 @@ pub(super) fn render(context: &Context<'_>) -> String {
             },
         });
     }
-    for endpoint in context.gateway_endpoints() {
-        let to = &services[endpoint.service];
-        let Some(port) = to.ports.get(&endpoint.port) else {
-            continue;
-        };
+    for route in gateway::routes(context) {
         flows.push(Connection {
             from: GATEWAY,
-            to: &to.name,
+            to: &route.service.name,
             host: None,
-            port: Some(port.number),
-            protocol: port.protocol.word(),
-            reason: endpoint.url.clone(),
+            port: Some(route.port),
+            protocol: route.protocol.word(),
+            reason: route.endpoint.url.clone(),
         });
     }
-    for listener in context.listeners() {
+    let published = gateway::listens(context).into_iter();
+    let published = published.map(|port| (port, "published"));
+    let status = gateway::exists(context).then_some((GATEWAY_STATUS, "health, for load balancers"));
+    for (port, reason) in published.chain(status) {
         flows.push(Connection {
             from: OUTSIDE,
             to: GATEWAY,
             host: None,
-            port: Some(listener),
+            port: Some(port),
             protocol: "tcp",
-            reason: "published".to_owned(),
+            reason: reason.to_owned(),
         });
     }
     for service in services {

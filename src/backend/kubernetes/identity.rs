@@ -28,6 +28,7 @@ pub(super) fn objects(context: &Context<'_>, service: &Service) -> Vec<Object> {
         .map(|rule| PolicyRule {
             api_groups: Some(rule.groups.clone()),
             resources: Some(rule.resources.clone()),
+            resource_names: (!rule.names.is_empty()).then(|| rule.names.clone()),
             verbs: rule.verbs.clone(),
             ..PolicyRule::default()
         })

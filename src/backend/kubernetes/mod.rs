@@ -25,7 +25,7 @@ mod storage;
 mod tests;
 mod workload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
 use serde::Serialize;
@@ -138,28 +138,6 @@ impl<'p> Context<'p> {
     pub(super) fn endpoints(&self, at: usize) -> impl Iterator<Item = &'p Endpoint> {
         let published = self.published.get(&at).into_iter().flatten();
         published.map(|endpoint| &self.platform.endpoints[*endpoint])
-    }
-
-    /// Returns everything that the gateway of the mesh leads to.
-    pub(super) fn gateway_endpoints(&self) -> &'p [Endpoint] {
-        if self.cluster.mesh {
-            &self.platform.endpoints
-        } else {
-            &[]
-        }
-    }
-
-    /// Returns the ports that the gateway listens on.
-    pub(super) fn listeners(&self) -> BTreeSet<u16> {
-        let endpoints = self.gateway_endpoints();
-        let mut ports: BTreeSet<u16> = endpoints
-            .iter()
-            .filter_map(|endpoint| endpoint.listen)
-            .collect();
-        if endpoints.iter().any(|endpoint| endpoint.host.is_some()) {
-            ports.extend([80, 443]);
-        }
-        ports
     }
 
     /// Returns a secret that some service reads.
@@ -311,12 +289,10 @@ impl Manifests {
             let path = format!("{MANIFESTS}/{}/{}", manifest.folder, manifest.file);
             files.add(&path, text, false, place);
         }
-        let mut kustomization = |path: &str, resources: Vec<String>, top: bool| {
+        let mut kustomization = |path: &str, resources: Vec<String>| {
             let content = Kustomization {
                 api_version: "kustomize.config.k8s.io/v1beta1",
                 kind: "Kustomization",
-                // As listed: kustomize would sort by kind otherwise.
-                sort_options: top.then_some(SortOptions { order: "fifo" }),
                 resources,
             };
             let text = format!("# {}\n{}", header("the topology"), to_yaml(&content));
@@ -324,11 +300,11 @@ impl Manifests {
         };
         for (folder, resources) in &folders {
             let path = format!("{MANIFESTS}/{folder}/{KUSTOMIZATION}");
-            kustomization(&path, resources.clone(), false);
+            kustomization(&path, resources.clone());
         }
         let names = folders.keys().map(|folder| (*folder).to_owned()).collect();
-        kustomization(&format!("{MANIFESTS}/{KUSTOMIZATION}"), names, false);
-        kustomization("kustomization.yaml", vec![MANIFESTS.to_owned()], true);
+        kustomization(&format!("{MANIFESTS}/{KUSTOMIZATION}"), names);
+        kustomization("kustomization.yaml", vec![MANIFESTS.to_owned()]);
     }
 }
 
@@ -337,14 +313,7 @@ impl Manifests {
 struct Kustomization {
     api_version: &'static str,
     kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sort_options: Option<SortOptions>,
     resources: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct SortOptions {
-    order: &'static str,
 }
 
 /// Makes the namespace, with the Pod Security Standard that all of its pods meet.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::object::Object;
 use super::prerequisites::{self, Needed, ToldBy};
-use super::{CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config};
+use super::{CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config, gateway};
 use crate::backend::Files;
 use crate::platform::{Component, KUBERNETES_VERSIONS};
 use crate::template::{header, render_own};
@@ -443,7 +443,7 @@ fn preflight(context: &Context<'_>, manifests: &Manifests, needed: &[Needed]) ->
         ),
         key_template: KEYS,
         secrets,
-        tls_secret: (cluster.issuer.is_none() && !context.gateway_endpoints().is_empty())
+        tls_secret: (cluster.issuer.is_none() && gateway::exists(context))
             .then(|| cluster.tls_secret.clone()),
         images: images(context)
             .into_iter()

@@ -194,6 +194,19 @@ impl<'f> Finish<'f, '_, '_> {
                     .map(|rule| ApiRule {
                         groups: rule.groups.clone(),
                         resources: rule.resources.clone(),
+                        names: rule
+                            .names
+                            .iter()
+                            .map(|name| {
+                                fill(
+                                    draft,
+                                    name,
+                                    &names,
+                                    &[table, key, "cluster_api"],
+                                    &mut findings,
+                                )
+                            })
+                            .collect(),
                         verbs: rule.verbs.clone(),
                     })
                     .collect(),

@@ -32,7 +32,7 @@ pub(super) struct Route<'p> {
     /// The port of the service.
     pub(super) port: u16,
     /// What is spoken there.
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
 }
 
 impl Route<'_> {
