@@ -84,6 +84,12 @@ kubernetes.issuer = "public"
 "#;
 
 fn platform(folder: BTreeMap<String, String>, topology: &str) -> Platform {
+    let (platform, findings) = compile(folder, topology);
+    platform.expect(&findings)
+}
+
+/// The platform that a blueprint and a topology make, if they do, and what is found.
+fn compile(folder: BTreeMap<String, String>, topology: &str) -> (Option<Platform>, String) {
     let library = Library::new(BTreeMap::from([(
         "app".to_owned(),
         ("app".to_owned(), folder),
@@ -96,7 +102,8 @@ fn platform(folder: BTreeMap<String, String>, topology: &str) -> Platform {
         .map(|topology| compiler.environments(&topology, &["prod"], false))
         .unwrap_or_default();
     let findings = text::render(&compiler.findings, &compiler.sources, false, 120);
-    compiled.into_iter().next().expect(&findings).platform
+    let platform = compiled.into_iter().next();
+    (platform.map(|compiled| compiled.platform), findings)
 }
 
 /// What a part of the backend makes of a topology.
@@ -268,19 +275,26 @@ resources.small = { cpu = "100m", memory = "64MiB" }
 run_as = { user = 1000, read_only = true }
 "#;
 
-fn workloads(part: impl Fn(&Context<'_>, usize) -> Vec<Object>) -> String {
+/// The platform of [`WORKLOADS`] and what else its blueprint says.
+fn running(more: &str, files: &[(&str, &str)]) -> Platform {
+    let blueprint = format!("{WORKLOADS}{more}");
     let folder = [
-        ("blueprint.toml", WORKLOADS),
+        ("blueprint.toml", blueprint.as_str()),
         ("app.conf.tera", "listen {{ ports.http }}\n"),
         ("start.sh.tera", "#!/bin/sh\nexec app\n"),
     ];
-    let folder = folder.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let folder = folder.iter().chain(files);
+    let folder = folder.map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let topology = format!("{TOPOLOGY}secret_versions = {{ app-key = 2 }}\n");
     let topology = topology.replace(
         "kubernetes.issuer",
         "kubernetes.cloud = \"gcp\"\nkubernetes.issuer",
     );
-    made_of(&platform(BTreeMap::from(folder), &topology), |context| {
+    platform(folder.collect(), &topology)
+}
+
+fn workloads(part: impl Fn(&Context<'_>, usize) -> Vec<Object>) -> String {
+    made_of(&running("", &[]), |context| {
         of_services(context, |at| part(context, at)).collect()
     })
 }
@@ -316,4 +330,62 @@ fn what_belongs_to_the_cluster() {
         objects.extend(storage::classes(context));
         objects
     }));
+}
+
+/// An object of an operator, which says when it is up.
+const OPERATED: &str = r#"
+[objects.thing]
+data = "thing.toml"
+ready = "Ready"
+
+[operators."things.example.com"]
+name = "Thing operator"
+version = "2.1"
+help = "https://example.com/things"
+labels = { app = "thing-operator" }
+"#;
+const THING: &str = "apiVersion = \"things.example.com/v1\"\nkind = \"Thing\"\nmetadata = { name = \"thing\" }\nspec = { password = \"${secret_objects.password}\" }\n";
+
+/// What a script does once its functions are defined.
+fn script(name: &str, begin: &str) -> String {
+    let platform = running(OPERATED, &[("thing.toml", THING)]);
+    let bundle = build(&platform).expect("a bundle");
+    let file = bundle.get(name).expect("a script");
+    assert!(file.executable);
+    let text = String::from_utf8(file.bytes.clone()).expect("text");
+    let at = text.find(begin).expect("where its work begins");
+    text[at..].to_owned()
+}
+
+#[test]
+fn what_is_applied_is_waited_for() {
+    insta::assert_snapshot!(script("apply.sh", "if [ -n \"${preflight}\" ]"));
+}
+
+#[test]
+fn what_a_cluster_must_have_is_looked_for() {
+    insta::assert_snapshot!(script("preflight.sh", "# --- operators"));
+}
+
+#[test]
+fn secrets_are_made_from_files() {
+    insta::assert_snapshot!(script("secrets.sh", "# Usage: secret OBJECT"));
+}
+
+#[test]
+fn objects_of_no_known_operator_are_a_fault() {
+    let folder = BTreeMap::from([
+        (
+            "blueprint.toml".to_owned(),
+            format!("{WORKLOADS}[objects.thing]\ndata = \"thing.toml\"\n"),
+        ),
+        ("app.conf.tera".to_owned(), String::new()),
+        ("start.sh.tera".to_owned(), String::new()),
+        ("thing.toml".to_owned(), THING.to_owned()),
+    ]);
+    let (_, findings) = compile(folder, TOPOLOGY);
+    assert!(
+        findings.contains("no operator is declared for the API group `things.example.com`"),
+        "{findings}"
+    );
 }
