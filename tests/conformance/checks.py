@@ -52,6 +52,11 @@ def is_dockerfile(path: Path) -> bool:
     return path.name == "Dockerfile" or path.name.startswith("Dockerfile.") or path.suffix == ".Dockerfile"
 
 
+def is_yaml(path: Path) -> bool:
+    # Kustomize knows this name too, and kubectl does not take it for an object's.
+    return path.suffix in (".yaml", ".yml") or path.name == "Kustomization"
+
+
 def is_crontab(path: Path) -> bool:
     return path.name == "crontab" or path.suffix in (".cron", ".crontab")
 
@@ -171,7 +176,7 @@ class Check:
 CHECKS = [
     Check("json", with_suffix(".json"), json_parses, ("a.json", '{"a": 1, "a": 2}')),
     Check("toml", with_suffix(".toml"), toml_parses, ("a.toml", "a = 1\na = 2\n")),
-    Check("yaml", with_suffix(".yaml", ".yml"), yaml_lint, ("a.yaml", "a: 1\na: 2\n")),
+    Check("yaml", is_yaml, yaml_lint, ("a.yaml", "a: 1\na: 2\n")),
     Check("python", is_python, python_compiles, ("a.py", "def f(:\n")),
     Check("shellcheck", is_shell, shell_check, ("a.sh", '#!/bin/sh\nrm -rf $1/*\n')),
     Check("hadolint", is_dockerfile, docker_files, ("Dockerfile", "FROM debian\nRUN cd /tmp\n")),

@@ -3,8 +3,10 @@
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,7 @@ APT = {
     "iptables": "iptables",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 
@@ -38,6 +41,39 @@ GO = {
     "mc": ("mc", "github.com/minio/mc"),
     "minio": ("minio", "github.com/minio/minio"),
 }
+
+# Go programs that share most of what they are made of, and so are built together: the folder of their module, whose tool
+# lines name their packages, and what Go calls the program.
+GO_TOGETHER = {
+    "etcd": ("kubernetes", "server"),
+    "istioctl": ("kubernetes", "istioctl"),
+    "kube-apiserver": ("kubernetes", "kube-apiserver"),
+    "kube-controller-manager": ("kubernetes", "kube-controller-manager"),
+    "kube-scheduler": ("kubernetes", "kube-scheduler"),
+    "kubeconform": ("kubernetes", "kubeconform"),
+    "kubectl": ("kubernetes", "kubectl"),
+    "kwok": ("kubernetes", "kwok"),
+    "netpolicy": ("kubernetes", "netpolicy"),
+}
+
+# Programs that are told their version when they are linked: the module whose version it is, and where it is put.
+TOLD_VERSION = {"kubernetes": ("k8s.io/kubernetes", "k8s.io/component-base/version")}
+
+# Python environments: the file that says what is in them. One of its own for what wants other versions than the rest.
+REQUIREMENTS = {
+    "checkov": "requirements-checkov.txt",
+    "checks": "requirements.txt",
+    "go": "requirements-go.txt",
+}
+
+# Reads YAML for the tests, whose own Python need not know it.
+YAML_TO_JSON = """
+import json, sys, yaml
+loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+for path in sys.argv[1:]:
+    with open(path, encoding="utf-8") as handle:
+        print(json.dumps([entry for entry in yaml.load_all(handle, loader) if entry is not None], default=str))
+"""
 
 PATH = ":".join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
 
@@ -128,6 +164,9 @@ class Toolbox:
         try:
             if name in GO:
                 return self.go(name)
+            if name in GO_TOGETHER:
+                folder, called = GO_TOGETHER[name]
+                return self.go_together(folder) / called
             found = shutil.which(name, path=PATH)
             if found is None and name in APT:
                 self.apt(APT[name])
@@ -174,17 +213,29 @@ class Toolbox:
                 (target / "complete").touch()
         return target / "bin"
 
-    def pip(self, program: str) -> Path:
+    def pip(self, program: str, environment: str = "checks") -> Path:
         if program in self.missing:
             raise self.missing[program]
+        wanted = REQUIREMENTS[environment]
         try:
-            path = self.environment("checks", HERE / "requirements.txt") / program
+            path = self.environment(environment, HERE / wanted) / program
             if not path.exists():
-                raise Missing(program, "not in requirements.txt")
+                raise Missing(program, f"not in {wanted}")
             return path
         except Missing as missing:
             missing.tool = program
             raise self.remember(missing) from None
+
+    def python_package(self, name: str) -> Path:
+        """The folder of a package of the checks' environment."""
+        code = "import importlib.util, sys; print(*importlib.util.find_spec(sys.argv[1]).submodule_search_locations)"
+        return Path(run([self.pip("python"), "-c", code, name]).stdout.strip())
+
+    def yaml(self, *paths: Path) -> list[dict]:
+        """The documents in YAML files, in order."""
+        python = self.pip("python")
+        lines = run([python, "-c", YAML_TO_JSON, *paths]).stdout.splitlines() if paths else []
+        return [document for line in lines for document in json.loads(line)]
 
     # --- Go ---
 
@@ -193,7 +244,7 @@ class Toolbox:
         found = shutil.which("go", path=PATH)
         if found is not None and run([found, "list", "-m"], cwd=module, check=False).returncode == 0:
             return Path(found)
-        return self.environment("go", HERE / "requirements-go.txt") / "go"
+        return self.environment("go", HERE / REQUIREMENTS["go"]) / "go"
 
     def go(self, name: str) -> Path:
         folder, package = GO[name]
@@ -210,6 +261,53 @@ class Toolbox:
                 raise Missing(name, result.stderr.strip()[-800:])
 
         return self.once(target, make)
+
+    def key(self, folder: str, *parts: object) -> str:
+        """Stands for what is made from a Go module under tools/."""
+        return digest(HERE / "tools" / folder, platform.machine(), *parts)
+
+    def go_together(self, folder: str) -> Path:
+        """A folder with all programs of a Go module under tools/."""
+        module = HERE / "tools" / folder
+        compiler = self.go_compiler(module)
+        version = run([compiler, "env", "GOVERSION"], cwd=module, check=False).stdout.strip()
+        flags = "-s -w"
+        if folder in TOLD_VERSION:
+            name, variables = TOLD_VERSION[folder]
+            told = self.go_versions(folder)[name]
+            major, minor = told.removeprefix("v").split(".")[:2]
+            values = {"gitVersion": told, "gitMajor": major, "gitMinor": minor}
+            flags += "".join(f" -X {variables}.{key}={value}" for key, value in values.items())
+
+        def make(made: Path) -> None:
+            environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+            argv = [compiler, "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{made}/", "tool"]
+            made.mkdir()
+            result = run(argv, cwd=module, env=environment, check=False, timeout=3000)
+            if result.returncode != 0:
+                raise Missing(folder, result.stderr.strip()[-800:])
+
+        return self.once(self.cache / f"go-{folder}-{self.key(folder, version, flags)}", make)
+
+    @staticmethod
+    def go_versions(folder: str) -> dict[str, str]:
+        """The versions of modules that a module under tools/ asks for."""
+        text = (HERE / "tools" / folder / "go.mod").read_text(encoding="utf-8")
+        return dict(re.findall(r"^\s*(?:require )?([\w./-]+) (v[\w.+-]+)(?: // indirect)?$", text, re.MULTILINE))
+
+    def go_modules(self, folder: str) -> dict[str, Path]:
+        """The folders of the modules that a module under tools/ asks for."""
+        module = HERE / "tools" / folder
+        compiler = self.go_compiler(module)
+        result = run([compiler, "mod", "download", "-json"], cwd=module, check=False)
+        if result.returncode != 0:
+            raise Missing(folder, (result.stderr or result.stdout).strip()[-800:])
+        decoder, text, found = json.JSONDecoder(), result.stdout.strip(), {}
+        while text:
+            entry, end = decoder.raw_decode(text)
+            found[entry["Path"]] = Path(entry["Dir"])
+            text = text[end:].lstrip()
+        return found
 
 
 @contextlib.contextmanager

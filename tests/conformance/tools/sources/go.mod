@@ -1,0 +1,12 @@
+module lakewright.test/conformance/sources
+
+go 1.26.8
+
+// Nothing of these is compiled: their definitions of objects, and how pretended nodes behave, are read.
+require (
+	github.com/cert-manager/cert-manager v1.21.2
+	github.com/cloudnative-pg/cloudnative-pg v1.30.0
+	istio.io/api v1.30.3
+	sigs.k8s.io/gateway-api v1.6.3
+	sigs.k8s.io/kwok v0.8.0
+)
