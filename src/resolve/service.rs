@@ -469,6 +469,17 @@ fn managed(
     if !draft.holds(spec.when.as_ref(), names, || place("when"), findings) {
         return None;
     }
+    if spec.labels.is_empty() {
+        // Nothing selects everything.
+        findings.push(
+            Finding::new(
+                &FAULTY_BLUEPRINT,
+                place("labels"),
+                format!("the pods of `{key}` bear no label to find them by"),
+            )
+            .help("name at least one label that no other pod bears"),
+        );
+    }
     let mut fill = |field: &str, text: &model::Filled| {
         text.parsed.fill_text(names).unwrap_or_else(|error| {
             findings.push(Finding::new(

@@ -128,8 +128,10 @@ completed() {
     waiting=''
     for job in "$@"; do
       if holds Failed "${job}" "${states}"; then
-        say "The Job ${job} has failed. Its end:"
-        kube --namespace "${namespace}" logs "job/${job}" --all-containers --tail=20 >&2 || :
+        why=$(kube --namespace "${namespace}" get job "${job}" \
+          --output='jsonpath={.status.conditions[?(@.type=="Failed")].message}')
+        say "The Job ${job} has failed: ${why}. What it said last:"
+        kube --namespace "${namespace}" logs "job/${job}" --all-containers --tail=20 --pod-running-timeout=5s >&2 || :
         say 'Correct the cause, then run this again.'
         exit 1
       fi
@@ -292,7 +294,7 @@ open 60 Programmed Gateway.v1.gateway.networking.k8s.io/lakehouse
 if [ -n "${prune}" ]; then
   prune configmap \
     lakehouse-gateway \
-    elasticsearch-c1b0e9a6df \
+    elasticsearch-47b75170c1 \
     elasticsearch-access-ab2571291f \
     minio-buckets-b318e24524 \
     postgresql-databases-920023ae43 \

@@ -50,6 +50,8 @@ done
 CDPATH='' cd -- "$(dirname -- "$0")"
 namespace=lakehouse
 lacks=0
+# Operators of which something is not served.
+unserved='|'
 
 kube() {
   kubectl ${context:+"--context=${context}"} "$@"
@@ -82,6 +84,7 @@ served() {
   kinds=$(kube get --raw "/apis/${api}" 2>/dev/null) || kinds=''
   if [ -z "${kinds}" ]; then
     lack "${operator}: the cluster does not serve ${api}" "${help}"
+    unserved="${unserved}${operator}|"
     return 0
   fi
   for kind in "$@"; do
@@ -92,9 +95,13 @@ served() {
   done
 }
 
-# Compares the version of an operator, if it can be told.
+# Compares the version of an operator, if there is one and it can be told.
 # Usage: version OPERATOR NEED HELP HAVE
 version() {
+  case "${unserved}" in
+    *"|$1|"*) return 0 ;;
+    *) ;;
+  esac
   have=${4#v}
   case "${have}" in
     [0-9]*.[0-9]*)

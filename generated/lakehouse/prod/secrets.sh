@@ -130,7 +130,8 @@ fi
 
 if [ -n "${prune}" ]; then
   # Every word of what may refer to a Secret: a name that occurs anywhere is kept.
-  used=$(kube --namespace "${namespace}" get pods,deployments,statefulsets,jobs,cronjobs,Cluster.v1.postgresql.cnpg.io --output=json | tr -cs 'a-z0-9.-' ' ')
+  used=$(kube --namespace "${namespace}" get pods,deployments,statefulsets,jobs,cronjobs,Cluster.v1.postgresql.cnpg.io --output=json)
+  used=$(printf '%s' "${used}" | tr -cs 'a-z0-9.-' ' ')
   old=$(kube --namespace "${namespace}" get secrets --selector="${labels}" --output='jsonpath={.items[*].metadata.name}')
   for name in ${old}; do
     case " ${known} ${used} " in

@@ -282,7 +282,8 @@ fn startup(probe: &PlatformProbe) -> Probe {
         period_seconds: Some(whole(period)),
         timeout_seconds: Some(whole(probe.timeout.0)),
         failure_threshold: Some(whole(probe.startup.0.div_ceil(period).max(1))),
-        ..asked(&probe.ask)
+        // That it lives: what waits for others is not restarted for it.
+        ..asked(&probe.live)
     }
 }
 
@@ -528,7 +529,14 @@ fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
         sub_path: Some(config::key(file)),
         ..at(FILES, path, true)
     }));
-    if !config::mounted_secrets(service).is_empty() {
+    let secrets = config::mounted_secrets(service);
+    if service.cluster_api.is_some() {
+        // The pod's token lies below the same folder, where a volume that cannot be written has no room for it.
+        mounts.extend(secrets.iter().map(|name| VolumeMount {
+            sub_path: Some((*name).to_owned()),
+            ..at(SECRETS, &format!("/run/secrets/{name}"), true)
+        }));
+    } else if !secrets.is_empty() {
         mounts.push(at(SECRETS, "/run/secrets", true));
     }
     for (number, path) in service.writable.iter().enumerate() {
