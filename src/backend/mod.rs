@@ -77,6 +77,12 @@ impl Files {
         }
     }
 
+    /// Keeps git from taking the secrets that are made beside the bundle's own files.
+    pub(crate) fn ignore_secrets(&mut self, place: &Place) {
+        let text = format!("# {}\n/secrets/\n", crate::template::header("the topology"));
+        self.add(".gitignore", text, false, place);
+    }
+
     /// Returns the bundle, or everything that did not fit.
     pub(crate) fn finish(self) -> Result<Bundle, Vec<Finding>> {
         if self.findings.is_empty() {

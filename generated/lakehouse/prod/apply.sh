@@ -250,14 +250,14 @@ apply 'wave 2 of 5' \
   manifests/20-postgresql/20-databases.yaml
 completed 900 elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-9f6f548c8b
 
-again airbyte-bootloader-5f8a8751f6 superset-init-9da223b8c9
+again airbyte-bootloader-5f8a8751f6 superset-init-6d225f36c1
 apply 'wave 3 of 5' \
   manifests/21-airbyte/10-bootloader.yaml \
   manifests/21-airbyte/10-sync.yaml \
   manifests/21-airbyte/10-temporal.yaml \
   manifests/21-dremio/10-coordinator.yaml \
   manifests/21-superset/10-init.yaml
-completed 2100 airbyte-bootloader-5f8a8751f6 superset-init-9da223b8c9
+completed 2100 airbyte-bootloader-5f8a8751f6 superset-init-6d225f36c1
 rolled_out 665 deployment/airbyte-temporal
 rolled_out 845 statefulset/dremio
 
@@ -315,6 +315,6 @@ if [ -n "${prune}" ]; then
     postgresql-databases-9f6f548c8b \
     airbyte-bootloader-5f8a8751f6 \
     dremio-init-e0d0949aa2 \
-    superset-init-9da223b8c9
+    superset-init-6d225f36c1
 fi
 say 'done'

@@ -120,12 +120,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     if let Some(text) = crontab::render(platform, &project(platform)) {
         files.add("crontab", text, false, place);
     }
-    files.add(
-        ".gitignore",
-        format!("# {}\n/secrets/\n", header("the topology")),
-        false,
-        place,
-    );
+    files.ignore_secrets(place);
     files.add(
         "README.md",
         readme::compose::render(platform, &project(platform)),

@@ -550,5 +550,7 @@ fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
         let volume = &component.volumes[mount.volume];
         mounts.push(at(&volume_name(&volume.key), path, mount.read_only));
     }
+    // A folder comes before what lies in it.
+    mounts.sort_by(|left, right| left.mount_path.cmp(&right.mount_path));
     mounts
 }
