@@ -213,11 +213,18 @@ class Cluster:
 
     # --- what it has ---
 
-    def define(self) -> None:
-        """Adds the custom resources, as their operators' installation would."""
-        custom = custom_resources(self.tools)
-        self.kubectl("create", "--filename", custom)
-        names = [crd["metadata"]["name"] for crd in json.loads(custom.read_text(encoding="utf-8"))["items"]]
+    def define(self, objects: list[dict]) -> None:
+        """Adds the custom resources that some objects are of, as their operators' installation would. To know all that
+        operators bring would cost the API server much time, and be of no use."""
+        kinds = {(entry["apiVersion"].rpartition("/")[0], entry["kind"]) for entry in objects}
+        known = json.loads(custom_resources(self.tools).read_text(encoding="utf-8"))["items"]
+        custom = [crd for crd in known if (crd["spec"]["group"], crd["spec"]["names"]["kind"]) in kinds]
+        if not custom:
+            return
+        file = self.folder / "custom.json"
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": custom}), encoding="utf-8")
+        self.kubectl("create", "--filename", file)
+        names = [crd["metadata"]["name"] for crd in custom]
 
         def served() -> bool:
             found = self.items("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")

@@ -8,13 +8,14 @@ from pathlib import Path
 import kubernetes
 import sample
 from cluster import Cluster
-from report import Failure, Missing, Report, expect
+from report import Failure, Report, expect
+from scripts import Scripts
 from toolbox import Toolbox
 
 Change = Callable[[sample.Objects], None]
 
 # Fewer seconds than a bundle gets: what a broken one waits for never comes.
-IMPATIENCE = 15
+IMPATIENCE = 8
 
 
 def pod_of(objects: sample.Objects, path: str) -> dict:
@@ -183,19 +184,59 @@ class Trial:
         for namespace, change, words in (
             ("heap", in_one_zone, "without zone b, at once: PodDisruptionBudget heap/web: 0 pods run, 2 are promised"),
             ("stuck", cannot_move, "without zone b, later: Deployment stuck/web: 0 pods run of 3"),
-            ("nobody", budget_for_nobody, "PodDisruptionBudget nobody/web: no workload has the labels"),
-            ("never", no_eviction, "PodDisruptionBudget never/web: no pod may ever be evicted"),
         ):
             broken = self.running(change, namespace)
-            broken.zones = ["a", "b"]
             broken.schedule()
-            try:
-                broken.lose_each_zone()
-            except Failure as failure:
-                expect(words in str(failure), f"{change.__name__}: is refused for another reason:\n{failure}")
-            else:
-                raise Failure(f"accepts a broken bundle: {change.__name__}")
+            said = broken.lose("b")
+            expect(words in "\n".join(said), f"{change.__name__}: is not refused, or for another reason:\n" + "\n".join(said))
+        for change, words in (
+            (budget_for_nobody, "PodDisruptionBudget budgets/web: no workload has the labels it selects"),
+            (no_eviction, "PodDisruptionBudget budgets/web: no pod may ever be evicted"),
+        ):
+            said = self.running(change, "budgets").unprotected()
+            expect(words in "\n".join(said), f"{change.__name__}: is not refused, or for another reason:\n" + "\n".join(said))
 
+    def scripts(self) -> None:
+        """Scripts that do too little, or too much."""
+        self.running(None, "good").schedule()
+        for number, (check, broken, words) in enumerate(SCRIPTS):
+            folder = self.folder / f"scripts-{number}"
+            bundle = sample.write(folder / "given", None, "good")
+            for name, text in broken.items():
+                (bundle / name).write_text(f"#!/bin/sh\nset -eu\ncd \"$(dirname \"$0\")\"\n{text}\n", encoding="utf-8")
+                (bundle / name).chmod(0o755)
+            (bundle / "secrets").mkdir()
+            tried = Scripts(self.tools, self.cluster, bundle, folder / "tried", lambda *_, **__: None)
+            tried.running = kubernetes.Running(self.tools, self.cluster, bundle)
+            try:
+                check(tried)
+            except Failure as failure:
+                expect(words in str(failure), f"{broken}: is refused for another reason:\n{failure}")
+            else:
+                raise Failure(f"accepts {broken}")
+
+
+# A test of scripts, scripts that it must not be content with, and what it must say then.
+SCRIPTS: list[tuple[Callable[[Scripts], None], dict[str, str], str]] = [
+    (Scripts.preflight_lacks, {"preflight.sh": "exit 0"}, "exit status 0"),
+    (Scripts.preflight_lacks, {"preflight.sh": "exit 1"}, "nothing is said of security.istio.io/v1"),
+    (Scripts.preflight_passes, {"preflight.sh": "echo 'lacking: something' >&2; exit 1"}, "lacking: something"),
+    (Scripts.secrets_script, {"secrets.sh": "secret() { :; }\nsecret one-v1 one"}, "not made: ['one-v1']"),
+    (
+        Scripts.secrets_script,
+        {"secrets.sh": 'secret() {\nkubectl -n good create secret generic "$1" "--from-file=secrets/$2"\n}\nsecret two-v1 two'},
+        "Secrets can be changed in place",
+    ),
+    (Scripts.apply_dry_run, {"apply.sh": "kubectl apply --server-side --field-manager=lakewright --recursive --filename=manifests"}, "a dry run makes Deployments"),
+    (Scripts.apply_script, {"apply.sh": "echo refused; exit 1"}, "refused"),
+    (Scripts.apply_script, {"apply.sh": "kubectl -n good delete service web"}, "not applied: "),
+    (Scripts.apply_script_again, {"apply.sh": "kubectl -n good delete pods --all"}, "pods were replaced"),
+    (
+        Scripts.apply_script_again,
+        {"apply.sh": "kubectl -n good delete networkpolicy --all"},
+        "pruned, and still wanted",
+    ),
+]
 
 RUNNING: dict[str, Callable[[Trial], None]] = {
     "apply": Trial.apply,
@@ -203,6 +244,7 @@ RUNNING: dict[str, Callable[[Trial], None]] = {
     "kustomize": Trial.kustomize,
     "schedule": Trial.schedule,
     "zones": Trial.lose_each_zone,
+    "scripts": Trial.scripts,
 }
 
 
@@ -218,7 +260,7 @@ def test_harness(report: Report, tools: Toolbox) -> None:
 
         def start() -> None:
             cluster = stack.enter_context(Cluster(tools))
-            cluster.define()
+            cluster.define(list(sample.objects().values()))
             trials.append(Trial(tools, cluster, folder))
 
         if not report.test("harness/cluster", start, always=True):

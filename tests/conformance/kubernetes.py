@@ -134,7 +134,9 @@ def apply(cluster: Cluster, bundle: Path) -> str:
 
 
 def stored(cluster: Cluster, bundle: Path) -> dict[Identity, dict]:
-    got = json.loads(cluster.kubectl("get", "--recursive", "--filename", bundle / "manifests", "--output", "json").stdout)
+    """What the API server has of a bundle's objects."""
+    words = ("--recursive", "--filename", bundle / "manifests", "--ignore-not-found", "--output", "json")
+    got = json.loads(cluster.kubectl("get", *words).stdout or '{"kind": "List", "items": []}')
     found = got["items"] if got["kind"] == "List" else [got]
     return {identity(entry): entry for entry in found}
 
@@ -244,6 +246,7 @@ class Running:
         self.namespaces = {entry["metadata"]["name"] for entry in everything if entry["kind"] == "Namespace"}
         self.budgets = [entry for entry in everything if entry["kind"] == "PodDisruptionBudget"]
         self.schedules = [entry for entry in everything if entry["kind"] == "CronJob"]
+        self.classes = {entry["metadata"]["name"] for entry in everything if entry["kind"] == "StorageClass"}
         self.claims = [entry for entry in everything if entry["kind"] == "PersistentVolumeClaim"]
         self.claims += [claim for entry in everything for claim in (entry.get("spec") or {}).get("volumeClaimTemplates") or []]
         self.scalers = [entry for entry in everything if entry["kind"] == "HorizontalPodAutoscaler"]
@@ -389,7 +392,7 @@ class Running:
         wanted = {DEFAULT_CLASS}
         for claim in self.claims:
             wanted.add(claim["spec"].get("storageClassName") or DEFAULT_CLASS)
-        there = {entry["metadata"]["name"] for entry in self.cluster.items(f"/apis/{STORAGE}/storageclasses")}
+        there = self.classes | {entry["metadata"]["name"] for entry in self.cluster.items(f"/apis/{STORAGE}/storageclasses")}
         for name in sorted(wanted - there):
             default = {"storageclass.kubernetes.io/is-default-class": "true"} if name == DEFAULT_CLASS else {}
             self.cluster.create(
@@ -523,7 +526,7 @@ def test_manifests(report: Report, label: str, bundle: Path, tools: Toolbox) -> 
         if not report.test(f"{label}/cluster", lambda: clusters.append(stack.enter_context(Cluster(tools))), always=True):
             return
         cluster = clusters[0]
-        if not report.test(f"{label}/custom-resources", cluster.define, always=True):
+        if not report.test(f"{label}/custom-resources", lambda: cluster.define(objects(tools, bundle)), always=True):
             return
         if not report.test(f"{label}/apply", lambda: apply(cluster, bundle), always=True):
             return

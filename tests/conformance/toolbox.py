@@ -237,6 +237,10 @@ class Toolbox:
         lines = run([python, "-c", YAML_TO_JSON, *paths]).stdout.splitlines() if paths else []
         return [document for line in lines for document in json.loads(line)]
 
+    def to_yaml(self, value: object) -> str:
+        code = "import json, sys, yaml; yaml.safe_dump(json.load(sys.stdin), sys.stdout)"
+        return run([self.pip("python"), "-c", code], input=json.dumps(value)).stdout
+
     # --- Go ---
 
     def go_compiler(self, module: Path) -> Path:
