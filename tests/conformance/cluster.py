@@ -1,8 +1,6 @@
 """A Kubernetes control plane of the tests' own: real programs, nodes that only say that they run something."""
 
-import contextlib
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -15,7 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from report import Failure, Missing, expect
+from report import Failure, expect
 from schemas import MODULE, custom_resources
 from toolbox import PATH, Toolbox, run
 

@@ -145,7 +145,9 @@ class Scene:
         for entry in objects:
             if entry["kind"] == "Gateway" and entry["apiVersion"].startswith("networking.istio.io/"):
                 chosen = entry["spec"]["selector"].items()
-                for pods in [pods for pods in self.objects if pods["kind"] == "Deployment" and chosen <= pod_labels(pods).items()]:
+                for pods in [
+                    pods for pods in self.objects if pods["kind"] == "Deployment" and chosen <= pod_labels(pods).items()
+                ]:
                     self.names[f"{pods['metadata']['namespace']}/{pods['metadata']['name']}[Deployment]"] = GATEWAY
 
     # --- what is declared ---

@@ -203,7 +203,7 @@ class Trial:
             folder = self.folder / f"scripts-{number}"
             bundle = sample.write(folder / "given", None, "good")
             for name, text in broken.items():
-                (bundle / name).write_text(f"#!/bin/sh\nset -eu\ncd \"$(dirname \"$0\")\"\n{text}\n", encoding="utf-8")
+                (bundle / name).write_text(f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{text}\n', encoding="utf-8")
                 (bundle / name).chmod(0o755)
             (bundle / "secrets").mkdir()
             tried = Scripts(self.tools, self.cluster, bundle, folder / "tried", lambda *_, **__: None)
@@ -227,7 +227,11 @@ SCRIPTS: list[tuple[Callable[[Scripts], None], dict[str, str], str]] = [
         {"secrets.sh": 'secret() {\nkubectl -n good create secret generic "$1" "--from-file=secrets/$2"\n}\nsecret two-v1 two'},
         "Secrets can be changed in place",
     ),
-    (Scripts.apply_dry_run, {"apply.sh": "kubectl apply --server-side --field-manager=lakewright --recursive --filename=manifests"}, "a dry run makes Deployments"),
+    (
+        Scripts.apply_dry_run,
+        {"apply.sh": "kubectl apply --server-side --field-manager=lakewright --recursive --filename=manifests"},
+        "a dry run makes Deployments",
+    ),
     (Scripts.apply_script, {"apply.sh": "echo refused; exit 1"}, "refused"),
     (Scripts.apply_script, {"apply.sh": "kubectl -n good delete service web"}, "not applied: "),
     (Scripts.apply_script_again, {"apply.sh": "kubectl -n good delete pods --all"}, "pods were replaced"),

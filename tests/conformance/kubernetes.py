@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import sample
 from cluster import PATIENCE, Cluster, is_true
 from flows import connections, gateways, pod_labels
 from report import Failure, Report, expect
@@ -71,7 +70,10 @@ def kubeconform(tools: Toolbox, bundle: Path) -> None:
     result = run(argv, check=False)
     expect(result.stdout.strip(), result.stderr)
     told = json.loads(result.stdout)
-    said = [f"{Path(entry['filename']).relative_to(bundle)}: {entry['kind']} {entry['name']}: {entry['msg']}" for entry in told["resources"]]
+    said = [
+        f"{Path(entry['filename']).relative_to(bundle)}: {entry['kind']} {entry['name']}: {entry['msg']}"
+        for entry in told["resources"]
+    ]
     expect(not said and result.returncode == 0, "\n".join(said) or result.stderr)
     expect(told["summary"]["valid"], "nothing was looked at")
 
@@ -153,7 +155,9 @@ def begins_with_status(tools: Toolbox) -> set[tuple[str, str]]:
 
 
 def but_status(entry: dict) -> dict:
-    left = {"metadata": dict(entry["metadata"])} | {key: value for key, value in entry.items() if key not in ("metadata", "status")}
+    left = {"metadata": dict(entry["metadata"])} | {
+        key: value for key, value in entry.items() if key not in ("metadata", "status")
+    }
     for key in ("managedFields", "resourceVersion"):
         left["metadata"].pop(key, None)
     return left
@@ -270,7 +274,11 @@ class Running:
         """The replicas that an autoscaler keeps at least."""
         for scaler in self.scalers:
             target = scaler["spec"]["scaleTargetRef"]
-            if (target["kind"], scaler["metadata"]["namespace"], target["name"]) == (workload.kind, workload.namespace, workload.name):
+            if (target["kind"], scaler["metadata"]["namespace"], target["name"]) == (
+                workload.kind,
+                workload.namespace,
+                workload.name,
+            ):
                 return scaler["spec"].get("minReplicas", 1)
         return 0
 
@@ -309,7 +317,11 @@ class Running:
                 said.append(f"{workload}: {have} pods, {want} wanted")
         for job in self.cluster.items("/apis/batch/v1/jobs"):
             status = job.get("status", {})
-            if job["metadata"]["namespace"] in self.namespaces and not is_true(job, "Complete") and not job["spec"].get("suspend"):
+            if (
+                job["metadata"]["namespace"] in self.namespaces
+                and not is_true(job, "Complete")
+                and not job["spec"].get("suspend")
+            ):
                 said.append(f"Job {job['metadata']['name']}: {json.dumps(status)}")
         if said:
             for event in self.cluster.items("/api/v1/events"):
@@ -424,7 +436,11 @@ class Running:
         said = []
         for budget in self.budgets:
             namespace, selector = budget["metadata"]["namespace"], budget["spec"]["selector"]
-            theirs = [workload for workload, labels in self.labels.items() if workload.namespace == namespace and matches(selector, labels)]
+            theirs = [
+                workload
+                for workload, labels in self.labels.items()
+                if workload.namespace == namespace and matches(selector, labels)
+            ]
             name = f"PodDisruptionBudget {namespace}/{budget['metadata']['name']}"
             if not theirs:
                 if not any(namespace == place and matches(selector, labels) for place, labels in self.elsewhere):
@@ -438,7 +454,11 @@ class Running:
         said = []
         for budget in self.budgets:
             namespace, selector = budget["metadata"]["namespace"], budget["spec"]["selector"]
-            theirs = [workload for workload, labels in self.labels.items() if workload.namespace == namespace and matches(selector, labels)]
+            theirs = [
+                workload
+                for workload, labels in self.labels.items()
+                if workload.namespace == namespace and matches(selector, labels)
+            ]
             if not theirs:
                 continue
             want = promised(budget, sum(map(self.wanted, theirs)))
@@ -455,7 +475,9 @@ class Running:
 
     @staticmethod
     def count(pods: list[dict], namespace: str, selector: dict) -> int:
-        return sum(pod["metadata"]["namespace"] == namespace and matches(selector, pod["metadata"].get("labels") or {}) for pod in pods)
+        return sum(
+            pod["metadata"]["namespace"] == namespace and matches(selector, pod["metadata"].get("labels") or {}) for pod in pods
+        )
 
     def lose(self, zone: str) -> list[str]:
         """What is wrong while a zone is gone; it is back afterwards, and everything runs."""
@@ -478,7 +500,9 @@ class Running:
                 continue
             have = self.count(now, workload.namespace, {"matchLabels": labels})
             if have < self.wanted(workload) and not self.is_tied(workload):
-                said.append(f"later: {workload}: {have} pods run of {self.wanted(workload)}, and no volume keeps them from moving")
+                said.append(
+                    f"later: {workload}: {have} pods run of {self.wanted(workload)}, and no volume keeps them from moving"
+                )
         self.cluster.add_nodes(zone, NODES)
         # What moved goes back, so that the next zone's loss meets the places that a scheduler gives, not a heap.
         names = {pod["metadata"]["uid"] for pod in before if pod not in lost}

@@ -66,7 +66,12 @@ def workload(kind: str, name: str, port: int, replicas: int, **more: object) -> 
 
 def service(name: str, port: int, **more: object) -> dict:
     port_of = {"name": "tcp-main", "port": port, "targetPort": "tcp-main", "appProtocol": "tcp"}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": meta(name), "spec": {"selector": labels(name), "ports": [port_of], **more}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta(name),
+        "spec": {"selector": labels(name), "ports": [port_of], **more},
+    }
 
 
 def account(name: str) -> dict:
@@ -252,5 +257,7 @@ def write(folder: Path, change: Callable[[Objects], None] | None = None, namespa
     (folder / "flows.json").write_text(json.dumps(flows()).replace(f'"{NAMESPACE}"', f'"{namespace}"'), encoding="utf-8")
     kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization | {"resources": ["manifests"]}), encoding="utf-8")
-    (folder / "manifests/Kustomization").write_text(json.dumps(kustomization | {"resources": sorted(everything)}), encoding="utf-8")
+    (folder / "manifests/Kustomization").write_text(
+        json.dumps(kustomization | {"resources": sorted(everything)}), encoding="utf-8"
+    )
     return folder

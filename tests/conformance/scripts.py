@@ -87,7 +87,9 @@ class Scripts:
         ]
         for name, (namespace, labels, image) in OPERATORS.items():
             everything.append(workload("Deployment", name, namespace, labels, image))
-        everything.append(workload("DaemonSet", "istio-cni-node", "istio-system", {"k8s-app": "istio-cni-node"}, "istio/install-cni:1.30.3"))
+        everything.append(
+            workload("DaemonSet", "istio-cni-node", "istio-system", {"k8s-app": "istio-cni-node"}, "istio/install-cni:1.30.3")
+        )
         values = self.folder / "prerequisites/istio-values.yaml"
         if values.exists():
             # As the chart writes it.
@@ -203,7 +205,10 @@ class Scripts:
             except Failure:
                 continue  # not applied yet
             have = [entry for entry in now.get("status", {}).get("conditions") or [] if entry["type"] != condition]
-            if any(entry["type"] == condition and entry["status"] == "True" for entry in now.get("status", {}).get("conditions") or []):
+            if any(
+                entry["type"] == condition and entry["status"] == "True"
+                for entry in now.get("status", {}).get("conditions") or []
+            ):
                 continue
             moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             new = {"type": condition, "status": "True", "reason": "Pretended", "message": "", "lastTransitionTime": moment}
