@@ -218,7 +218,6 @@ struct MeshConfig {
     enable_prometheus_merge: bool,
     #[serde(rename = "meshMTLS")]
     mesh_mtls: Tls,
-    outbound_traffic_policy: OutboundTrafficPolicy,
     tls_defaults: Tls,
 }
 
@@ -226,11 +225,6 @@ struct MeshConfig {
 #[serde(rename_all = "camelCase")]
 struct Tls {
     min_protocol_version: &'static str,
-}
-
-#[derive(Serialize)]
-struct OutboundTrafficPolicy {
-    mode: &'static str,
 }
 
 /// Renders the values of the mesh's control plane that the bundle relies on.
@@ -254,9 +248,6 @@ pub(super) fn mesh_values() -> String {
             access_log_file: "/dev/stdout",
             enable_prometheus_merge: true,
             mesh_mtls: tls(),
-            outbound_traffic_policy: OutboundTrafficPolicy {
-                mode: "REGISTRY_ONLY",
-            },
             tls_defaults: tls(),
         },
     };
