@@ -22,11 +22,14 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
         return;
     }
     let profiles = platform.environment.profiles.iter();
-    for (profile, place) in profiles.filter(|(profile, _)| profile != SCHEDULED) {
+    for profile in profiles.filter(|profile| profile.name != SCHEDULED) {
         findings.push(Finding::new(
             &RULE,
-            place.clone(),
-            format!("what is in the profile `{profile}` runs all the time here"),
+            profile.place.clone(),
+            format!(
+                "what is in the profile `{}` runs all the time here",
+                profile.name
+            ),
         ));
     }
 }

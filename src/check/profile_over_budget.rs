@@ -14,7 +14,8 @@ static RULE: Rule = Rule {
     summary: "a profile does not fit beside what always runs",
     why: "A profile is started on top of everything that has none. What does not fit then makes the machine kill \
           processes.",
-    fix: "Move something that always runs into a profile of its own, or accept that this profile needs others stopped.",
+    fix: "Move something that always runs into a profile of its own, or say what is stopped for this one: \
+          `{ start = [\"search\"], stop = [\"dashboards\"] }`.",
     allowable: true,
 };
 
@@ -25,7 +26,8 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
         if !load(platform, at, &BTreeSet::new()).fits() {
             continue;
         }
-        for (profile, place) in &platform.environment.profiles {
+        for profile in &platform.environment.profiles {
+            let (profile, place) = (&profile.name, &profile.place);
             let load = load(platform, at, &BTreeSet::from([profile.as_str()]));
             if !load.fits() {
                 findings.push(

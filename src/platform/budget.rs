@@ -45,6 +45,7 @@ impl Load {
 /// Sums up what a host carries with some profiles.
 pub fn load(platform: &Platform, host: usize, profiles: &BTreeSet<&str>) -> Load {
     let replaced = replaced(platform);
+    let stopped = platform.stopped_for(profiles);
     let budget = &platform.environment.hosts[host];
     let mut shares: Vec<Share> = platform
         .services
@@ -52,6 +53,7 @@ pub fn load(platform: &Platform, host: usize, profiles: &BTreeSet<&str>) -> Load
         .enumerate()
         .filter(|(at, service)| {
             !replaced[*at]
+                && !stopped.contains(&service.component)
                 && platform
                     .profile_of(service)
                     .is_none_or(|profile| profiles.contains(profile))
@@ -102,7 +104,7 @@ pub fn sets(platform: &Platform) -> Vec<BTreeSet<&str>> {
         .environment
         .profiles
         .iter()
-        .map(|(name, _)| name.as_str())
+        .map(|profile| profile.name.as_str())
         .collect();
     if profiles.len() <= COMBINED {
         let mut sets: Vec<BTreeSet<&str>> = (0_usize..1 << profiles.len())

@@ -5,7 +5,7 @@
 
 pub mod budget;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Place;
 use crate::terms::{
@@ -74,8 +74,8 @@ pub struct Environment {
     pub registry: Option<String>,
     /// The cluster, on Kubernetes.
     pub cluster: Option<Cluster>,
-    /// Profiles, sorted, each with its place.
-    pub profiles: Vec<(String, Place)>,
+    /// Profiles, sorted by name.
+    pub profiles: Vec<Profile>,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
 }
@@ -89,6 +89,17 @@ impl Environment {
 
 /// Minor versions of Kubernetes that bundles are made for.
 pub const KUBERNETES_VERSIONS: std::ops::RangeInclusive<u32> = 33..=37;
+
+/// Components that start only when asked for.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Positions of the components that are stopped for it, sorted.
+    pub stops: Vec<usize>,
+}
 
 /// The cluster that an environment runs in.
 #[derive(Clone, Debug)]
@@ -861,6 +872,15 @@ impl Platform {
             return Some(SCHEDULED);
         }
         self.component_of(service).profile.as_deref()
+    }
+
+    /// Returns the components that are stopped while these profiles run.
+    pub fn stopped_for(&self, profiles: &BTreeSet<&str>) -> BTreeSet<usize> {
+        let chosen = self.environment.profiles.iter();
+        chosen
+            .filter(|profile| profiles.contains(profile.name.as_str()))
+            .flat_map(|profile| profile.stops.iter().copied())
+            .collect()
     }
 
     /// Returns the services of a component.

@@ -26,7 +26,7 @@ use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
 use crate::platform::{
-    Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Storage,
+    Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Profile, Storage,
 };
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
@@ -144,6 +144,7 @@ pub fn resolve(
     let unread = resolver.drafts.len() < layered.components.len();
     let drafted = resolver.findings.len();
     let bindings = resolver.wire();
+    resolver.stops(&bindings);
     let edge = resolver.edge();
     if unread {
         // What a blueprint that could not be read provides is not known: its consumers are not at fault.
@@ -188,9 +189,9 @@ fn drop_follow_ups(findings: &mut Vec<Finding>, first: usize, rules: &[&'static 
 impl<'a> Resolver<'a, '_> {
     fn components(&mut self) {
         let mut profiles: BTreeMap<&str, &String> = BTreeMap::new();
-        for (profile, members) in &self.layered.profiles {
-            for member in members {
-                profiles.entry(&member.value).or_insert(profile);
+        for profile in &self.layered.profiles {
+            for member in &profile.start {
+                profiles.entry(&member.value).or_insert(&profile.name);
             }
         }
         for (name, component) in &self.layered.components {
@@ -493,11 +494,11 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
         profiles: layered
             .profiles
             .iter()
-            .map(|(name, members)| {
-                let place = members
-                    .first()
-                    .map_or_else(|| layered.place.clone(), |member| member.place.clone());
-                (name.clone(), place)
+            .map(|profile| Profile {
+                name: profile.name.clone(),
+                place: profile.place.clone(),
+                // Positions are known when all components are.
+                stops: Vec::new(),
             })
             .collect(),
         keep: layered.keep.clone(),

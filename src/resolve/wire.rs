@@ -418,12 +418,66 @@ impl<'a> Resolver<'a, '_> {
         provider.is_none() || *provider == self.drafts[consumer].profile
     }
 
+    /// Finds the components that profiles stop, and reports those that something which keeps running needs.
+    pub(super) fn stops(&mut self, bindings: &[Binding]) {
+        for (at, profile) in self.layered.profiles.iter().enumerate() {
+            let mut stopped: BTreeMap<usize, &Place> = BTreeMap::new();
+            for name in &profile.stop {
+                match self.by_name.get(&name.value) {
+                    Some(component) => {
+                        stopped.insert(*component, &name.place);
+                    }
+                    None => {
+                        let known = self.drafts.iter().map(|draft| draft.name.as_str());
+                        self.findings.push(
+                            Finding::new(
+                                &UNKNOWN_NAME,
+                                name.place.clone(),
+                                format!("there is no component `{}`", name.value),
+                            )
+                            .maybe_help(suggest(&name.value, known)),
+                        );
+                    }
+                }
+            }
+            for binding in bindings {
+                let consumer = &self.drafts[binding.consumer];
+                let need = &consumer.blueprint.model.needs[&binding.need];
+                let runs = !stopped.contains_key(&binding.consumer)
+                    && consumer
+                        .profile
+                        .as_ref()
+                        .is_none_or(|own| *own == profile.name);
+                let Some(place) = stopped.get(&binding.provider).filter(|_| runs) else {
+                    continue;
+                };
+                if !need.optional && need.start == NeedStart::Healthy {
+                    self.findings.push(
+                        Finding::new(
+                            &PROVIDER_IN_PROFILE,
+                            (*place).clone(),
+                            format!(
+                                "`{}` is stopped for the profile `{}`, and `{}`, which needs it, is not",
+                                self.drafts[binding.provider].name, profile.name, consumer.name
+                            ),
+                        )
+                        .related(consumer.place.clone(), "needs it")
+                        .component(consumer.name.clone()),
+                    );
+                }
+            }
+            if let Some(profile) = self.environment.profiles.get_mut(at) {
+                profile.stops = stopped.into_keys().collect();
+            }
+        }
+    }
+
     /// Returns the place that put a component into its profile.
     fn profile_place(&self, name: &str) -> Place {
         self.layered
             .profiles
             .iter()
-            .flat_map(|(_, members)| members)
+            .flat_map(|profile| &profile.start)
             .find(|member| member.value == name)
             .map(|member| member.place.clone())
             .or_else(|| {

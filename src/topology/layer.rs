@@ -102,13 +102,26 @@ pub struct Layered {
     /// What only Kubernetes has.
     pub kubernetes: LayeredKubernetes,
     /// Sets of components that start only when asked for, sorted by name.
-    pub profiles: Vec<(String, Vec<Sourced<String>>)>,
+    pub profiles: Vec<LayeredProfile>,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
     /// Findings that are accepted.
     pub allow: Vec<Allow>,
     /// Components, sorted by name; those that are not enabled are left out.
     pub components: BTreeMap<String, LayeredComponent>,
+}
+
+/// Components that start only when asked for.
+#[derive(Clone, Debug)]
+pub struct LayeredProfile {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Components that start with it.
+    pub start: Vec<Sourced<String>>,
+    /// Components that are stopped for it.
+    pub stop: Vec<Sourced<String>>,
 }
 
 /// A finding that is accepted.
@@ -612,7 +625,7 @@ fn read_profiles(
     environment: &Tree,
     components: &BTreeMap<String, Tree>,
     findings: &mut Vec<Finding>,
-) -> Vec<(String, Vec<Sourced<String>>)> {
+) -> Vec<LayeredProfile> {
     let mut profiles = Vec::new();
     let mut owner: BTreeMap<String, Place> = BTreeMap::new();
     for (name, tree) in environment
@@ -620,7 +633,7 @@ fn read_profiles(
         .into_iter()
         .flat_map(Tree::entries)
     {
-        let members = texts(Some(tree));
+        let members = texts(Some(tree.get("start").unwrap_or(tree)));
         for member in &members {
             if !components.contains_key(&member.value) {
                 findings.push(
@@ -647,7 +660,15 @@ fn read_profiles(
                 );
             }
         }
-        profiles.push((name.to_owned(), members));
+        profiles.push(LayeredProfile {
+            name: name.to_owned(),
+            place: members
+                .first()
+                .map_or_else(|| tree.place.clone(), |member| member.place.clone()),
+            start: members,
+            // Whether there are such components is known when helpers were added.
+            stop: texts(tree.get("stop")),
+        });
     }
     profiles
 }

@@ -243,7 +243,7 @@ pub struct Environment {
     /// Sets of components that start only when asked for: `{ search = ["elasticsearch"] }`.
     #[schemars(extend("propertyNames" = { "format": "name" }))]
     #[schemars(extend("examples" = [{ "search": ["elasticsearch"] }]))]
-    profiles: Option<BTreeMap<String, Vec<String>>>,
+    profiles: Option<BTreeMap<String, Profile>>,
     /// Components as they differ in this environment, laid over the platform's.
     #[schemars(extend("examples" = [{ "superset": { "replicas": 2 } }]))]
     components: Option<BTreeMap<String, Component>>,
@@ -254,6 +254,30 @@ pub struct Environment {
     /// Findings that are accepted in this environment, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "needs-cluster": "ingestion runs in production only" }]))]
     allow: Option<BTreeMap<String, Reason>>,
+}
+
+/// Components that start only when asked for.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum Profile {
+    /// Their names.
+    #[schemars(title = "a list of names")]
+    Start(Vec<String>),
+    /// Their names, and those of what has to be stopped for them.
+    #[schemars(title = "a table { start, stop }")]
+    Table(ProfileTable),
+}
+
+/// Components that start only when asked for, and what has to be stopped for them.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[serde(deny_unknown_fields)]
+struct ProfileTable {
+    /// Components that start with it.
+    start: Vec<String>,
+    /// Components that it leaves no room for: they are stopped before it starts.
+    stop: Option<Vec<String>>,
 }
 
 /// The cluster that an environment runs in.

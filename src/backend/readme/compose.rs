@@ -73,7 +73,7 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
         .environment
         .profiles
         .iter()
-        .map(|(name, _)| name.as_str())
+        .map(|profile| profile.name.as_str())
         .collect();
     Readme {
         common: common(platform),

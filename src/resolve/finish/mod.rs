@@ -18,7 +18,7 @@ use crate::blueprint::expression::{Expression, Names};
 use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
-use crate::platform::{Kind, Platform, SCHEDULED, Secret, Service};
+use crate::platform::{Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
 use crate::units::{Bytes, Seconds};
@@ -181,10 +181,11 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .iter()
             .find(|service| matches!(service.kind, Kind::Scheduled { .. }))
             .map(|service| {
-                (
-                    SCHEDULED.to_owned(),
-                    self.drafts[service.component].place.clone(),
-                )
+                Profile {
+                    name: SCHEDULED.to_owned(),
+                    place: self.drafts[service.component].place.clone(),
+                    stops: Vec::new(),
+                }
             });
         if let Some(service) = edge.as_ref().and_then(|edge| edge.service) {
             publish::publish_streams(&mut services[service], &endpoints);
@@ -208,10 +209,10 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 environment.profiles.extend(scheduled);
                 environment
                     .profiles
-                    .sort_by(|left, right| left.0.cmp(&right.0));
+                    .sort_by(|left, right| left.name.cmp(&right.name));
                 environment
                     .profiles
-                    .dedup_by(|left, right| left.0 == right.0);
+                    .dedup_by(|left, right| left.name == right.name);
                 environment
             },
         })

@@ -155,7 +155,9 @@ impl<'f> Finish<'f, '_, '_> {
             let port = &sized.ports[&endpoint.port];
             let required = self.edge.as_ref().is_none_or(|(edge, _)| {
                 let profile = &self.drafts[at].profile;
-                profile.is_none() || *profile == self.drafts[*edge].profile
+                let mut profiles = self.resolver.environment.profiles.iter();
+                !profiles.any(|profile| profile.stops.contains(&at))
+                    && (profile.is_none() || *profile == self.drafts[*edge].profile)
             });
             routes.push(Value::table([
                 (
