@@ -431,6 +431,8 @@ pub struct Service {
     pub single: Option<String>,
     /// How it is scaled by load.
     pub scale: Option<Scale>,
+    /// Whether it is a Kubernetes cluster, in which components that need one run where the target has none.
+    pub hosts_cluster: Option<HostsClusterSpec>,
     /// The rest.
     #[serde(flatten)]
     pub workload: Workload,
@@ -558,6 +560,14 @@ pub struct OperatorSpec {
     pub namespace: String,
     /// Names of the ports that it reaches.
     pub ports: Vec<String>,
+}
+
+/// A Kubernetes cluster inside a service. Its version is the component's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostsClusterSpec {
+    /// Folder in which it finds the objects of the components that run in it.
+    pub manifests: String,
 }
 
 /// An environment variable.
@@ -794,6 +804,8 @@ pub struct RunAs {
     pub group: Option<u32>,
     /// Why the user is 0.
     pub root: Option<String>,
+    /// Why it must have all rights on its machine; on targets that can.
+    pub privileged: Option<String>,
     /// Whether the image's own files cannot be changed.
     #[serde(default)]
     pub read_only: bool,

@@ -22,7 +22,8 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     if platform.environment.target == Target::Kubernetes {
         return;
     }
-    for service in &platform.services {
+    let services = platform.services.iter();
+    for service in services.filter(|service| service.inside.is_none()) {
         for (name, value) in &service.env {
             if let EnvValue::Secret(secret) | EnvValue::Made { secret, .. } = value {
                 findings.push(

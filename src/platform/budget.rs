@@ -154,7 +154,9 @@ fn replaced(platform: &Platform) -> Vec<bool> {
         }
     }
     let covered = |service: &Service, (memory, cpu): (u64, u64)| {
+        // In a cluster nothing waits: what needs the job is there at the same time, and tries again.
         matches!(service.kind, Kind::Job { .. })
+            && service.inside.is_none()
             && memory >= service.resources.memory.0
             && cpu >= service.resources.cpu.0
     };

@@ -413,6 +413,10 @@ pub struct Service {
     pub ports: BTreeMap<String, Port>,
     /// Why it must reach the outside, if it must.
     pub egress: Option<Egress>,
+    /// The cluster that it runs for components that need one, if it does.
+    pub hosts: Option<HostedCluster>,
+    /// Position of the service whose cluster it runs in, if that is not the environment's.
+    pub inside: Option<usize>,
     /// Why and how it uses the Kubernetes API, if it does.
     pub cluster_api: Option<ClusterApi>,
     /// Where it finds a certificate of the platform's own authority, if it has one.
@@ -429,6 +433,8 @@ pub struct Service {
     pub user: Option<(u32, u32)>,
     /// Why its user is 0.
     pub root: Option<String>,
+    /// Why it must have all rights on its machine, if it must.
+    pub privileged: Option<String>,
     /// Whether the image's own files cannot be changed.
     pub read_only: bool,
     /// Scratch folders in memory.
@@ -499,6 +505,11 @@ impl Service {
             .map_or(&self.name, |managed| &managed.service_account)
     }
 
+    /// Says whether its replicas are told apart: they keep data, or have names.
+    pub fn is_stateful(&self) -> bool {
+        self.kind == Kind::Stateful || self.members
+    }
+
     /// Says whether another service makes its pods at run time.
     pub fn is_launched(&self) -> bool {
         self.managed
@@ -543,6 +554,15 @@ pub struct Egress {
     pub why: String,
     /// Hosts and ports; anything, if empty.
     pub hosts: Vec<(String, u16)>,
+}
+
+/// A cluster inside a service, in which components run that need one.
+#[derive(Clone, Debug)]
+pub struct HostedCluster {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Folder in which the service finds the objects of what runs in it.
+    pub manifests: String,
 }
 
 /// Use of the Kubernetes API.
@@ -793,6 +813,15 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// Returns the key of its value in its object in a cluster; the user of a password lies beside it.
+    pub fn key(&self) -> &'static str {
+        if self.user.is_some() {
+            "password"
+        } else {
+            "value"
+        }
+    }
+
     /// Returns its name in a cluster. The version is part of it, so that a rotated one restarts what reads it.
     pub fn object(&self) -> String {
         versioned(&self.name, self.version)
@@ -865,10 +894,21 @@ impl Platform {
         &self.components[service.component]
     }
 
+    /// Returns the services that run in a service's cluster, with their positions.
+    pub fn guests(&self, host: usize) -> impl Iterator<Item = (usize, &Service)> {
+        let all = self.services.iter().enumerate();
+        all.filter(move |(_, service)| service.inside == Some(host))
+    }
+
+    /// Returns the position of what the target runs for a service: itself, or the one whose cluster it runs in.
+    pub fn carrier(&self, service: usize) -> usize {
+        self.services[service].inside.unwrap_or(service)
+    }
+
     /// Returns the profile that a service starts with, if not always. Scheduled jobs have one of their own: they run
-    /// when their time comes.
+    /// when their time comes. A cluster starts those that run in it by itself.
     pub fn profile_of(&self, service: &Service) -> Option<&str> {
-        if matches!(service.kind, Kind::Scheduled { .. }) {
+        if matches!(service.kind, Kind::Scheduled { .. }) && service.inside.is_none() {
             return Some(SCHEDULED);
         }
         self.component_of(service).profile.as_deref()

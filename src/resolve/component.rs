@@ -13,7 +13,7 @@ use crate::diagnostic::{Finding, suggest};
 use crate::platform::{LackingFeature, TypedText, Unsupported};
 use crate::schema::{ILLEGAL_VALUE, Schema};
 use crate::source::Place;
-use crate::terms::Size;
+use crate::terms::{Size, Target};
 use crate::topology::layer::{LayeredComponent, UNKNOWN_NAME, replicas_value};
 use crate::tree::Tree;
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -33,6 +33,10 @@ pub(super) struct Draft<'a> {
     pub(super) size: Size,
     pub(super) profile: Option<String>,
     pub(super) unsupported: Option<Unsupported>,
+    /// Whether it runs in a cluster that another component brings.
+    pub(super) guest: bool,
+    /// Position of the component that brings it, once that is known.
+    pub(super) inside: Option<usize>,
     pub(super) lacking: Vec<LackingFeature>,
     pub(super) typed: Vec<TypedText>,
     pub(super) options: BTreeMap<String, Value>,
@@ -81,7 +85,9 @@ pub(super) struct Surroundings<'s> {
     pub(super) environment: &'s Value,
     pub(super) platform: &'s Value,
     pub(super) size: Size,
-    pub(super) target: crate::terms::Target,
+    pub(super) target: Target,
+    /// The environment as components see it that run in a cluster which another component brings, if one can.
+    pub(super) inside: Option<&'s Value>,
 }
 
 /// Makes a component from its blueprint and what the user said of it.
@@ -133,12 +139,36 @@ pub(super) fn draft<'a>(
         .and_then(|edition| model.editions.get(edition)?.license.clone())
         .unwrap_or_else(|| model.blueprint.license.clone());
 
+    let (unsupported, guest) = match (&model.requires.cluster, model.targets.get(&around.target)) {
+        (_, Some(support)) => (
+            Some(Unsupported {
+                reason: support.unsupported.clone(),
+                cluster: false,
+            }),
+            false,
+        ),
+        (Some(reason), None) if around.target != Target::Kubernetes => {
+            let lacking = Unsupported {
+                reason: reason.clone(),
+                cluster: true,
+            };
+            (
+                Some(lacking).filter(|_| around.inside.is_none()),
+                around.inside.is_some(),
+            )
+        }
+        _ => (None, false),
+    };
+    let environment = around
+        .inside
+        .filter(|_| guest)
+        .unwrap_or(around.environment);
     let mut base = BTreeMap::from([
         ("component".to_owned(), Value::from(name)),
         ("blueprint".to_owned(), Value::from(blueprint.name.as_str())),
         ("version".to_owned(), Value::from(version.0.as_str())),
         ("edition".to_owned(), Value::from(edition.clone())),
-        ("environment".to_owned(), around.environment.clone()),
+        ("environment".to_owned(), environment.clone()),
         ("platform".to_owned(), around.platform.clone()),
     ]);
     let options = options(
@@ -146,19 +176,6 @@ pub(super) fn draft<'a>(
     );
     early_vars(&blueprint, &mut base);
     let lacking = lacking(&blueprint, layered, &options, edition.as_deref(), &features);
-    let unsupported = match (&model.requires.cluster, model.targets.get(&around.target)) {
-        (_, Some(support)) => Some(Unsupported {
-            reason: support.unsupported.clone(),
-            cluster: false,
-        }),
-        (Some(reason), None) if around.target != crate::terms::Target::Kubernetes => {
-            Some(Unsupported {
-                reason: reason.clone(),
-                cluster: true,
-            })
-        }
-        _ => None,
-    };
     Draft {
         name: name.to_owned(),
         place,
@@ -173,6 +190,8 @@ pub(super) fn draft<'a>(
             .map_or(around.size, |size| size.value),
         profile: None,
         unsupported,
+        guest,
+        inside: None,
         lacking,
         options,
         base,

@@ -63,6 +63,8 @@ struct Resolver<'a, 'r> {
     findings: Vec<Finding>,
     environment: Environment,
     environment_names: Value,
+    /// What components see instead that run in a cluster which another component brings.
+    names_inside: Option<Value>,
     platform_names: Value,
     drafts: Vec<Draft<'a>>,
     /// Positions of the drafts by their names.
@@ -135,11 +137,13 @@ pub fn resolve(
         findings,
         environment,
         environment_names,
+        names_inside: None,
         platform_names,
         drafts: Vec::new(),
         by_name: BTreeMap::new(),
     };
     let before = resolver.findings.len();
+    resolver.look_for_cluster();
     resolver.components();
     let unread = resolver.drafts.len() < layered.components.len();
     let drafted = resolver.findings.len();
@@ -187,6 +191,70 @@ fn drop_follow_ups(findings: &mut Vec<Finding>, first: usize, rules: &[&'static 
 }
 
 impl<'a> Resolver<'a, '_> {
+    /// Finds out whether a component can bring a cluster where the target has none, and what those in it see.
+    ///
+    /// Names are needed before anything is bound, so this looks at what is there and at what would be added.
+    fn look_for_cluster(&mut self) {
+        let target = self.environment.target;
+        if target == Target::Kubernetes {
+            return;
+        }
+        let mut wanted = false;
+        let mut versions = Vec::new();
+        for component in self.layered.components.values() {
+            // One that cannot be loaded is reported when it is drafted.
+            let Some(Ok(blueprint)) = self
+                .library
+                .load(self.sources, &component.blueprint.value)
+            else {
+                continue;
+            };
+            let model = &blueprint.model;
+            wanted |= model.requires.cluster.is_some() && !model.targets.contains_key(&target);
+            if brings_cluster(&blueprint, target) {
+                let default = &model.blueprint.version.default;
+                let version = component.version.as_ref().map(|version| &version.value);
+                versions.push((version.unwrap_or(default).clone(), component.place.clone()));
+            }
+        }
+        if !wanted {
+            return;
+        }
+        if versions.is_empty()
+            && let [helper] = self.library.default_for(CLUSTER)
+        {
+            let helper = helper.clone();
+            if let Some(Ok(blueprint)) = self.library.load(self.sources, &helper)
+                && brings_cluster(&blueprint, target)
+                && !self.layered.components.contains_key(&helper)
+            {
+                let version = blueprint.model.blueprint.version.default.clone();
+                versions.push((version, blueprint.place(["blueprint", "version"])));
+            }
+        }
+        let Some((version, place)) = versions.first() else {
+            return;
+        };
+        let Some(minor) = minor_version(version) else {
+            self.findings.push(
+                Finding::new(
+                    &ILLEGAL_VALUE,
+                    place.clone(),
+                    format!("`{version}` is no version of Kubernetes"),
+                )
+                .help("a component that brings a cluster has its version: \"1.36.4\""),
+            );
+            return;
+        };
+        let mut names = self.environment_names.clone();
+        if let Value::Table(names) = &mut names {
+            let namespace = Value::from(self.layered.platform.value.as_str());
+            names.insert("namespace".to_owned(), namespace);
+            names.insert("kubernetes".to_owned(), Value::from(u64::from(minor)));
+        }
+        self.names_inside = Some(names);
+    }
+
     fn components(&mut self) {
         let mut profiles: BTreeMap<&str, &String> = BTreeMap::new();
         for profile in &self.layered.profiles {
@@ -236,6 +304,7 @@ impl<'a> Resolver<'a, '_> {
             platform: &self.platform_names,
             size: self.environment.size,
             target: self.environment.target,
+            inside: self.names_inside.as_ref(),
         };
         component::draft(
             named,
@@ -354,6 +423,22 @@ impl<'a> Resolver<'a, '_> {
 
 /// The capability of the proxy, bound by itself to every published port.
 const EDGE: &str = "edge";
+
+/// The capability of a cluster, bound by itself to components that need one where the target has none.
+const CLUSTER: &str = "kubernetes";
+
+/// Says whether a blueprint brings a cluster on a target.
+fn brings_cluster(blueprint: &Blueprint, target: Target) -> bool {
+    let mut provides = blueprint.model.provides.values();
+    provides.any(|provide| provide.capability == CLUSTER)
+        && !blueprint.model.targets.contains_key(&target)
+}
+
+/// Returns the minor version of Kubernetes that a text begins with.
+fn minor_version(text: &str) -> Option<u32> {
+    let mut numbers = text.strip_prefix("1.")?.split(['.', '+', '-']);
+    numbers.next()?.parse().ok()
+}
 
 fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Environment {
     let target = layered.target.value;

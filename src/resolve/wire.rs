@@ -3,11 +3,11 @@
 //! By default when there is one provider, by name when there are several; helpers such as a cache or a proxy are added
 //! when nothing provides what they do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::component::Draft;
-use super::{EDGE, Resolver};
+use super::{CLUSTER, EDGE, Resolver};
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::{Names, Text};
 use crate::blueprint::model::{Need, NeedStart};
@@ -105,10 +105,63 @@ impl<'a> Resolver<'a, '_> {
                         bindings.push(binding);
                     }
                 }
+                if self.drafts[at].guest {
+                    let cluster = self.provider(at, CLUSTER, CLUSTER, false, &mut providers);
+                    self.drafts[at].inside = cluster.map(|(provider, _)| provider);
+                }
             }
             at += 1;
         }
+        self.profiles_of_helpers(&bindings);
+        self.check_clusters();
         bindings
+    }
+
+    /// Starts helpers that serve nothing but one profile with that profile.
+    fn profiles_of_helpers(&mut self, bindings: &[Binding]) {
+        // Those that were added last first: they were added for helpers that were added before.
+        for helper in (0..self.drafts.len()).rev() {
+            if self.drafts[helper].added_for.is_none() {
+                continue;
+            }
+            let consumers = bindings
+                .iter()
+                .filter(|binding| binding.provider == helper)
+                .map(|binding| binding.consumer);
+            let guests = (0..self.drafts.len()).filter(|at| self.drafts[*at].inside == Some(helper));
+            let mut profiles: BTreeSet<Option<String>> = consumers
+                .chain(guests)
+                .map(|at| self.drafts[at].profile.clone())
+                .collect();
+            if let (Some(only), true) = (profiles.pop_first(), profiles.is_empty()) {
+                self.drafts[helper].profile = only;
+            }
+        }
+    }
+
+    /// Reports components whose cluster starts only with a profile that they are not in.
+    fn check_clusters(&mut self) {
+        for at in 0..self.drafts.len() {
+            let draft = &self.drafts[at];
+            let Some(cluster) = draft.inside.filter(|cluster| !self.starts_with(at, *cluster))
+            else {
+                continue;
+            };
+            let cluster = &self.drafts[cluster];
+            let profile = cluster.profile.clone().unwrap_or_default();
+            self.findings.push(
+                Finding::new(
+                    &PROVIDER_IN_PROFILE,
+                    self.profile_place(&cluster.name),
+                    format!(
+                        "`{}` runs in `{}`, which starts only with the profile `{profile}`",
+                        draft.name, cluster.name
+                    ),
+                )
+                .related(draft.place.clone(), "starts without it")
+                .component(cluster.name.clone()),
+            );
+        }
     }
 
     /// Reports chosen providers of needs that a component does not have.
@@ -121,6 +174,7 @@ impl<'a> Resolver<'a, '_> {
             .keys()
             .map(String::as_str)
             .chain([EDGE])
+            .chain(draft.guest.then_some(CLUSTER))
             .collect();
         for (need, choice) in draft.layered.iter().flat_map(|layered| &layered.needs) {
             if !known.contains(&need.as_str()) {

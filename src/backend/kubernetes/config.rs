@@ -57,11 +57,7 @@ pub(super) fn map(context: &Context<'_>, service: &Service) -> Option<Object> {
 
 /// Returns the key of a secret's value in its object.
 pub(super) fn value_key(secret: &Secret) -> &'static str {
-    if secret.user.is_some() {
-        "password"
-    } else {
-        "value"
-    }
+    secret.key()
 }
 
 /// Lists the secrets that a service reads as files: those that it does not get as variables.

@@ -402,7 +402,7 @@ pub(super) fn spread(
 
 /// Says whether a service's pods are told apart: they keep data, or have names.
 pub(super) fn is_stateful(service: &Service) -> bool {
-    service.kind == crate::platform::Kind::Stateful || service.members
+    service.is_stateful()
 }
 
 fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {

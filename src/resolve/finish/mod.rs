@@ -2,6 +2,7 @@
 
 mod assemble;
 mod flows;
+mod guests;
 mod publish;
 mod scope;
 mod workload;
@@ -18,7 +19,7 @@ use crate::blueprint::expression::{Expression, Names};
 use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
-use crate::platform::{Kind, Platform, Profile, SCHEDULED, Secret, Service};
+use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
 use crate::units::{Bytes, Seconds};
@@ -140,10 +141,13 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         self.bind_values(&service_names, &edge_names);
         let routes = self.routes(&endpoints);
 
-        let mut components = Vec::new();
-        let mut services = Vec::new();
+        let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
-        for at in 0..self.drafts.len() {
+        self.binding_secrets(&mut secrets);
+        // What brings a cluster has to know what runs in it.
+        let (hosts, others): (Vec<usize>, Vec<usize>) =
+            (0..self.drafts.len()).partition(|at| self.brings_cluster(*at));
+        for at in others.into_iter().chain(hosts) {
             let mut scope = Scope {
                 names: BTreeMap::from([
                     ("services".to_owned(), service_names[at].clone()),
@@ -161,13 +165,19 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             {
                 scope.names.insert("routes".to_owned(), routes.clone());
             }
+            if self.brings_cluster(at) {
+                let guests = self.guests(at, &made, &secrets);
+                scope.names.insert("guests".to_owned(), guests);
+            }
             self.vars(at, &mut scope);
             self.own_secrets(at, &scope, &mut secrets);
-            let (component, of_component) = self.component(at, &scope, &urls[at]);
-            components.push(component);
-            services.extend(of_component);
+            let of_component = self.component(at, &scope, &urls[at]);
+            made.insert(at, of_component);
         }
-        self.binding_secrets(&mut secrets);
+        let (components, services): (Vec<Component>, Vec<Vec<Service>>) =
+            made.into_values().unzip();
+        let mut services: Vec<Service> = services.into_iter().flatten().collect();
+        self.move_in(&mut services);
         // Only what somebody reads has to be made.
         let used: BTreeSet<&String> = services
             .iter()
@@ -237,13 +247,14 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
     }
 
     /// Returns how long a service's name may be: Kubernetes adds to those of sets and jobs, in labels of 63 characters.
-    fn longest_name(&self, sized: &Sized<'_>) -> usize {
+    fn longest_name(&self, draft: &Draft<'_>, sized: &Sized<'_>) -> usize {
         /// Room for a hyphen and the hash of a revision, a job or a run.
         const ADDED: usize = 11;
         let deployment = sized.service.is_some_and(|service| {
             service.kind == crate::blueprint::model::ServiceKind::Stateless && !service.members
         });
-        if self.resolver.environment.cluster.is_some() && sized.managed.is_none() && !deployment {
+        let cluster = self.resolver.environment.cluster.is_some() || draft.guest;
+        if cluster && sized.managed.is_none() && !deployment {
             names::LONGEST_LABEL - ADDED
         } else {
             names::LONGEST_LABEL
@@ -260,7 +271,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .flat_map(|(at, all)| all.iter().map(move |sized| (at, sized)))
         {
             let draft = &self.drafts[at];
-            let longest = self.longest_name(sized);
+            let longest = self.longest_name(draft, sized);
             if sized.name.len() > longest {
                 findings.push(
                     Finding::new(

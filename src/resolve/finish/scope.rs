@@ -11,12 +11,17 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::Secret;
+use crate::terms::Target;
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::value::Value;
 
 impl<'f> Finish<'f, '_, '_> {
     pub(super) fn service_names(&self, at: usize, urls: &Urls) -> Value {
-        let target = self.resolver.environment.target;
+        // Members are named as where they run.
+        let target = match self.drafts[at].guest {
+            true => Target::Kubernetes,
+            false => self.resolver.environment.target,
+        };
         let model = &self.drafts[at].blueprint.model;
         let none = BTreeMap::new();
         let mut table: BTreeMap<String, Value> = model

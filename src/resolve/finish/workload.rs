@@ -140,7 +140,9 @@ impl<'f> Finish<'f, '_, '_> {
         let start_after = self.start_after(at, sized, &needs, &mut findings);
         let run_as = &workload.run_as;
         let egress = self.egress(draft, sized, &names, &mut findings);
-        let certificate = workload.certificate.as_ref().filter(|spec| {
+        // A cluster inside a service has no authority that would issue any.
+        let certificate = workload.certificate.as_ref().filter(|_| !draft.guest);
+        let certificate = certificate.filter(|spec| {
             let place = || place(&["certificate", "when"]);
             draft.holds(spec.when.as_ref(), &names, place, &mut findings)
         });
@@ -186,6 +188,8 @@ impl<'f> Finish<'f, '_, '_> {
             secrets,
             ports: sized.ports.clone(),
             egress,
+            hosts: self.hosted(at, sized),
+            inside: None,
             cluster_api: workload.cluster_api.as_ref().map(|spec| ClusterApi {
                 why: spec.why.clone(),
                 rules: spec
@@ -218,6 +222,7 @@ impl<'f> Finish<'f, '_, '_> {
             jvm,
             user: run_as.user.map(|user| (user, run_as.group.unwrap_or(user))),
             root: run_as.root.clone(),
+            privileged: run_as.privileged.clone(),
             read_only: run_as.read_only,
             writable: run_as.writable.clone(),
             capabilities: run_as.capabilities.clone(),
