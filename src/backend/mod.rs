@@ -83,6 +83,11 @@ impl Files {
         self.add(".gitignore", text, false, place);
     }
 
+    /// Takes in a finding that keeps the bundle from being made.
+    pub(crate) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
     /// Returns the bundle, or everything that did not fit.
     pub(crate) fn finish(self) -> Result<Bundle, Vec<Finding>> {
         if self.findings.is_empty() {

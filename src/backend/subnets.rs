@@ -50,6 +50,16 @@ pub fn assign(
         .collect()
 }
 
+/// Returns an address of a range, counted from its end: engines hand out addresses from the beginning.
+pub fn from_end(subnet: &str, number: u32) -> Option<Ipv4Addr> {
+    let (start, prefix) = subnet.split_once('/')?;
+    let start = u32::from(start.parse::<Ipv4Addr>().ok()?);
+    let length = u32::MAX >> prefix.parse::<u32>().ok()?;
+    // The last one is that for all.
+    let offset = length.checked_sub(1)?.checked_sub(number)?;
+    Some(Ipv4Addr::from(start.checked_add(offset)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +106,14 @@ mod tests {
             .filter(|(name, subnet)| after[*name] != **subnet)
             .count();
         assert_eq!(moved, 0);
+    }
+
+    #[test]
+    fn addresses_are_counted_from_the_end() {
+        let address = |number| from_end("10.213.0.16/28", number).map(|found| found.to_string());
+        assert_eq!(address(0).as_deref(), Some("10.213.0.30"));
+        assert_eq!(address(1).as_deref(), Some("10.213.0.29"));
+        assert_eq!(address(15), None);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::template::header;
 /// Renders the crontab, if there is anything to run.
 pub(super) fn render(platform: &Platform, project: &str) -> Option<String> {
     let mut lines = String::new();
-    for service in &platform.services {
+    let services = platform.services.iter();
+    for service in services.filter(|service| service.inside.is_none()) {
         let Kind::Scheduled {
             schedule, timeout, ..
         } = &service.kind

@@ -5,13 +5,17 @@
 //! service its own, which keeps the files on the host readable by their owner only.
 
 mod crontab;
+mod inside;
 mod model;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
+use inside::Manifest;
 use model::{
-    Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam, Labelled,
+    Attachment, Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam,
+    Joined, Labelled,
     Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet, Words,
 };
 
@@ -20,7 +24,7 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 use super::{Files, readme, subnets};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
-use crate::platform::{Ask, EnvValue, File, Kind, Platform, Service};
+use crate::platform::{Ask, EnvValue, File, Flow, Kind, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
 use crate::terms::{ProbeTool, Publish};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -49,15 +53,33 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let mut files = Files::default();
     let paths = file_paths(platform);
     let networks = Networks::new(platform);
+    let hosted = inside::hosted(platform, &networks, &mut files);
     let mut compose = Compose {
         name: project(platform),
         services: BTreeMap::new(),
-        networks: networks.definitions(platform),
+        networks: networks.definitions(),
         volumes: BTreeMap::new(),
         configs: BTreeMap::new(),
     };
     for (at, service) in platform.services.iter().enumerate() {
+        // What runs in a cluster is no service of the engine.
+        if service.inside.is_some() {
+            continue;
+        }
         let component = platform.component_of(service);
+        let manifests = hosted.get(&at).map(Vec::as_slice).unwrap_or_default();
+        for manifest in manifests {
+            let file = format!("./{}", manifest.path);
+            compose
+                .configs
+                .insert(config_name(&manifest.path), FromFile { file });
+            files.add(
+                &manifest.path,
+                manifest.text.as_bytes(),
+                false,
+                &service.place,
+            );
+        }
         for file in service.files.values() {
             let path = &paths[&key(service, file)];
             if let Entry::Vacant(free) = compose.configs.entry(config_name(path)) {
@@ -86,12 +108,17 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
                     labelled(&component.name, "secrets"),
                 );
             }
-            let joined = networks.of[at].iter().cloned().collect();
-            let built = compose_service(platform, service, &instance, &paths, joined);
+            let joined = networks.joined(at, instance.number);
+            let built = compose_service(platform, at, &instance, &paths, joined, manifests);
             compose.services.insert(instance.name.clone(), built);
         }
     }
-    for component in &platform.components {
+    for (at, component) in platform.components.iter().enumerate() {
+        // The engine builds no images for a cluster, whose own engine would not find them.
+        let mut services = platform.services_of(at);
+        if services.any(|service| service.inside.is_some()) {
+            continue;
+        }
         for build in &component.builds {
             for (name, content) in &build.files {
                 let path = format!("{}/{name}", build_folder(&component.name, &build.image));
@@ -237,6 +264,12 @@ struct Networks {
     purpose: BTreeMap<String, String>,
     /// Networks by service.
     of: Vec<BTreeSet<String>>,
+    /// Ranges by network.
+    subnets: BTreeMap<String, Option<String>>,
+    /// What a service is called in a network beside its own name, where it stands for those in its cluster.
+    aliases: BTreeMap<(usize, String), BTreeSet<String>>,
+    /// Addresses that never change, by service, number of the replica and network.
+    fixed: BTreeMap<(usize, Option<u64>, String), Ipv4Addr>,
 }
 
 impl Networks {
@@ -245,23 +278,33 @@ impl Networks {
             members: BTreeMap::new(),
             purpose: BTreeMap::new(),
             of: vec![BTreeSet::new(); platform.services.len()],
+            subnets: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            fixed: BTreeMap::new(),
         };
         for flow in &platform.flows {
-            let name_of = |service: usize| &platform.component_of(&platform.services[service]).name;
-            let (from, to) = (name_of(flow.from), name_of(flow.to));
-            let (name, purpose) = if from == to {
-                (format!("{from}-internal"), format!("inside {from}"))
-            } else {
-                (format!("{from}-to-{to}"), format!("{from} to {to}"))
-            };
-            networks.join(flow.from, &name, &purpose);
-            networks.join(flow.to, &name, &purpose);
+            let (from, to) = (platform.carrier(flow.from), platform.carrier(flow.to));
+            // Inside a cluster its own network carries what is said.
+            if platform.services[flow.from].inside.is_some() && from == to {
+                continue;
+            }
+            let (name, purpose) = network_of(platform, flow);
+            networks.join(from, &name, &purpose);
+            networks.join(to, &name, &purpose);
+            if to != flow.to {
+                let alias = platform.services[flow.to].name.clone();
+                let aliases = networks.aliases.entry((to, name)).or_default();
+                aliases.insert(alias);
+            }
         }
         for (at, service) in platform.services.iter().enumerate() {
-            if service.egress.is_some() {
+            let carrier = platform.carrier(at);
+            // What reaches out by itself needs no second way for those in its cluster.
+            let open = at != carrier && platform.services[carrier].egress.is_some();
+            if service.egress.is_some() && !open {
                 let component = &platform.component_of(service).name;
                 networks.join(
-                    at,
+                    carrier,
                     &format!("{component}-egress"),
                     &format!("{component} to the outside"),
                 );
@@ -270,6 +313,8 @@ impl Networks {
         if let Some(service) = platform.edge.as_ref().and_then(|edge| edge.service) {
             networks.join(service, EDGE_NETWORK, "from outside to the proxy");
         }
+        networks.subnets = networks.ranges(platform);
+        networks.fix(platform);
         networks
     }
 
@@ -284,7 +329,7 @@ impl Networks {
         self.of[service].insert(name.to_owned());
     }
 
-    fn definitions(&self, platform: &Platform) -> BTreeMap<String, Network> {
+    fn ranges(&self, platform: &Platform) -> BTreeMap<String, Option<String>> {
         let addresses = self
             .members
             .iter()
@@ -295,14 +340,76 @@ impl Networks {
                 (name.clone(), replicas.sum())
             })
             .collect();
-        let subnets = subnets::assign(platform.environment.network, &addresses);
+        subnets::assign(platform.environment.network, &addresses)
+    }
+
+    /// Fixes the addresses of services that something in a cluster connects to: the engine's names end at its border.
+    fn fix(&mut self, platform: &Platform) {
+        let mut reached: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for flow in &platform.flows {
+            if platform.services[flow.from].inside.is_some()
+                && platform.carrier(flow.from) != platform.carrier(flow.to)
+            {
+                let (name, _) = network_of(platform, flow);
+                reached
+                    .entry(name)
+                    .or_default()
+                    .insert(platform.carrier(flow.to));
+            }
+        }
+        for (name, services) in reached {
+            let Some(Some(subnet)) = self.subnets.get(&name) else {
+                continue;
+            };
+            let mut number = 0;
+            for at in services {
+                let service = &platform.services[at];
+                if service.replicas.min != 1 && !service.members {
+                    continue;
+                }
+                for instance in instances(service) {
+                    let key = (at, instance.number, name.clone());
+                    if let Some(address) = subnets::from_end(subnet, number) {
+                        self.fixed.insert(key, address);
+                    }
+                    number += 1;
+                }
+            }
+        }
+    }
+
+    /// Returns what one container of a service joins.
+    fn joined(&self, service: usize, number: Option<u64>) -> Joined {
+        let attachment = |name: &String| {
+            let aliases = self.aliases.get(&(service, name.clone()));
+            let address = self.fixed.get(&(service, number, name.clone()));
+            Attachment {
+                aliases: aliases.into_iter().flatten().cloned().collect(),
+                ipv4_address: address.map(Ipv4Addr::to_string),
+            }
+        };
+        let all: BTreeMap<String, Attachment> = self.of[service]
+            .iter()
+            .map(|name| (name.clone(), attachment(name)))
+            .collect();
+        let plain = |attachment: &Attachment| {
+            attachment.aliases.is_empty() && attachment.ipv4_address.is_none()
+        };
+        if all.values().all(plain) {
+            Joined::Plain(all.into_keys().collect())
+        } else {
+            Joined::Named(all)
+        }
+    }
+
+    fn definitions(&self) -> BTreeMap<String, Network> {
         self.members
             .keys()
             .map(|name| {
                 let network = Network {
                     // Only the proxy is reached from outside, and only what declares it reaches out.
                     internal: name != EDGE_NETWORK && !name.ends_with("-egress"),
-                    ipam: subnets[name].clone().map(|subnet| Ipam {
+                    ipam: self.subnets[name].clone().map(|subnet| Ipam {
                         config: vec![Subnet { subnet }],
                     }),
                     labels: BTreeMap::from([("lakewright.flow", self.purpose[name].clone())]),
@@ -310,6 +417,17 @@ impl Networks {
                 (name.clone(), network)
             })
             .collect()
+    }
+}
+
+/// Returns the name of the network of a connection, and what it is for.
+fn network_of(platform: &Platform, flow: &Flow) -> (String, String) {
+    let name_of = |service: usize| &platform.component_of(&platform.services[service]).name;
+    let (from, to) = (name_of(flow.from), name_of(flow.to));
+    if from == to {
+        (format!("{from}-internal"), format!("inside {from}"))
+    } else {
+        (format!("{from}-to-{to}"), format!("{from} to {to}"))
     }
 }
 
@@ -350,11 +468,13 @@ fn logging() -> Logging {
 
 fn compose_service(
     platform: &Platform,
-    service: &Service,
+    at: usize,
     instance: &Instance,
     paths: &BTreeMap<(usize, &str, &str), String>,
-    networks: Vec<String>,
+    networks: Joined,
+    manifests: &[Manifest],
 ) -> model::Service {
+    let service = &platform.services[at];
     let component = platform.component_of(service);
     let mut volumes: Vec<Mount> = service
         .mounts
@@ -381,7 +501,7 @@ fn compose_service(
             bind: None,
         });
     }
-    let resources = &service.resources;
+    let privileged = service.privileged.is_some();
     model::Service {
         profiles: platform
             .profile_of(service)
@@ -424,7 +544,7 @@ fn compose_service(
             .kind
             .keeps_running()
             .then(|| docker_time(service.stop_grace)),
-        ports: ports(platform, service),
+        ports: ports(platform, at),
         network_mode: networks.is_empty().then_some("none"),
         networks,
         configs: service
@@ -434,6 +554,10 @@ fn compose_service(
                 source: config_name(&paths[&key(service, file)]),
                 target: target.clone(),
             })
+            .chain(manifests.iter().map(|manifest| ConfigMount {
+                source: config_name(&manifest.path),
+                target: manifest.target.clone(),
+            }))
             .collect(),
         volumes,
         tmpfs: service
@@ -443,26 +567,45 @@ fn compose_service(
             .collect(),
         shm_size: service.shm.map(docker_size),
         read_only: service.read_only,
-        cap_drop: Some(words(&["ALL"])),
+        privileged,
+        // Those that have all rights cannot be refused some.
+        cap_drop: (!privileged).then(|| words(&["ALL"])),
         cap_add: (!service.capabilities.is_empty()).then(|| FlowSeq(service.capabilities.clone())),
-        security_opt: Some(words(&["no-new-privileges:true"])),
+        security_opt: (!privileged).then(|| words(&["no-new-privileges:true"])),
         ulimits: service.ulimits.clone(),
         deploy: Deploy {
             replicas: (service.replicas.min != 1 && instance.number.is_none())
                 .then_some(service.replicas.min),
-            resources: Resources {
-                limits: Limits {
-                    cpus: host_limit(platform, resources.cpu_limit).cores(),
-                    memory: docker_size(resources.memory),
-                    pids: PIDS,
-                },
-                reservations: Some(Reservations {
-                    cpus: resources.cpu.cores(),
-                }),
-            },
+            resources: resources(platform, at),
         },
         logging: logging(),
-        labels: labels(platform, service),
+        labels: labels(platform, service, manifests),
+    }
+}
+
+/// Returns what a service may take: with all that runs in its cluster, if it has one.
+fn resources(platform: &Platform, at: usize) -> Resources {
+    let service = &platform.services[at];
+    let guests = platform.guests(at);
+    let guests = guests.map(|(_, guest)| (&guest.resources, guest.replicas.min));
+    let own = std::iter::once((&service.resources, 1));
+    let (mut memory, mut cpu, mut limit, mut pids) = (0_u64, 0_u64, 0_u64, 0_u64);
+    for (resources, replicas) in own.chain(guests) {
+        let times = |one: u64| one.saturating_mul(replicas);
+        memory = memory.saturating_add(times(resources.memory.0));
+        cpu = cpu.saturating_add(times(resources.cpu.0));
+        limit = limit.saturating_add(times(resources.cpu_limit.0));
+        pids = pids.saturating_add(times(PIDS));
+    }
+    Resources {
+        limits: Limits {
+            cpus: host_limit(platform, MilliCpu(limit)).cores(),
+            memory: docker_size(Bytes(memory)),
+            pids,
+        },
+        reservations: Some(Reservations {
+            cpus: MilliCpu(cpu).cores(),
+        }),
     }
 }
 
@@ -475,7 +618,11 @@ fn host_limit(platform: &Platform, limit: MilliCpu) -> MilliCpu {
         .map_or(limit, |host| limit.min(host.cpu))
 }
 
-fn labels(platform: &Platform, service: &Service) -> BTreeMap<&'static str, String> {
+fn labels(
+    platform: &Platform,
+    service: &Service,
+    manifests: &[Manifest],
+) -> BTreeMap<&'static str, String> {
     let component = platform.component_of(service);
     let mut labels = BTreeMap::from([
         ("lakewright.component", component.name.clone()),
@@ -483,13 +630,20 @@ fn labels(platform: &Platform, service: &Service) -> BTreeMap<&'static str, Stri
         ("lakewright.service", service.key.clone()),
         ("lakewright.zone", component.zone.to_string()),
     ]);
-    if !service.files.is_empty() {
+    if !service.files.is_empty() || !manifests.is_empty() {
         // Compose does not look into mounted files; with this a changed one restarts the services that have it.
         let mut all = String::new();
         for (path, file) in &service.files {
             all.push_str(&format!(
                 "{path}\0{}\0",
                 Digest::of(file.content.as_bytes())
+            ));
+        }
+        for manifest in manifests {
+            all.push_str(&format!(
+                "{}\0{}\0",
+                manifest.target,
+                Digest::of(manifest.text.as_bytes())
             ));
         }
         labels.insert(
@@ -542,10 +696,11 @@ fn depends_on(platform: &Platform, service: &Service) -> BTreeMap<String, Depend
     depends_on
 }
 
-fn ports(platform: &Platform, service: &Service) -> Vec<Port> {
-    service
-        .ports
-        .values()
+fn ports(platform: &Platform, at: usize) -> Vec<Port> {
+    let guests = platform.guests(at).map(|(_, guest)| guest);
+    std::iter::once(&platform.services[at])
+        .chain(guests)
+        .flat_map(|service| service.ports.values())
         .filter(|port| port.publish == Some(Publish::Host))
         .map(|port| Port {
             target: port.number,
@@ -627,7 +782,8 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
     let mut volumes = Vec::new();
     let mut owned = BTreeMap::new();
     let mut given = Vec::new();
-    for service in &platform.services {
+    let services = platform.services.iter();
+    for service in services.filter(|service| service.inside.is_none()) {
         owned.extend(owned_volumes(platform, service));
         if service.secrets.is_empty() {
             continue;

@@ -53,8 +53,8 @@ pub(super) struct Service {
     pub(super) ports: Vec<Port>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) network_mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) networks: Vec<String>,
+    #[serde(skip_serializing_if = "Joined::is_empty")]
+    pub(super) networks: Joined,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) configs: Vec<ConfigMount>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -64,15 +64,53 @@ pub(super) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shm_size: Option<String>,
     pub(super) read_only: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) privileged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cap_drop: Option<Words>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cap_add: Option<Words>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) security_opt: Option<Words>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) ulimits: BTreeMap<String, i64>,
     pub(super) deploy: Deploy,
     pub(super) logging: Logging,
     pub(super) labels: BTreeMap<&'static str, String>,
+}
+
+/// The networks of a service.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Joined {
+    /// Their names.
+    Plain(Vec<String>),
+    /// Their names, and what the service is in them.
+    Named(BTreeMap<String, Attachment>),
+}
+
+impl Joined {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Plain(names) => names.is_empty(),
+            Self::Named(names) => names.is_empty(),
+        }
+    }
+}
+
+impl Default for Joined {
+    fn default() -> Self {
+        Self::Plain(Vec::new())
+    }
+}
+
+/// What a service is in a network.
+#[derive(Clone, Default, Serialize)]
+pub(super) struct Attachment {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) aliases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ipv4_address: Option<String>,
 }
 
 #[derive(Serialize)]

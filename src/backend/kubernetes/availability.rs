@@ -105,7 +105,10 @@ pub(super) fn disruption_budget(context: &Context<'_>, service: &Service) -> Opt
 
 /// Says whether load decides how many replicas run.
 pub(super) fn is_scaled(service: &Service) -> bool {
-    service.scale.is_some() && service.replicas.max > service.replicas.min
+    // A cluster inside a service has the room for the least, and nothing that measures.
+    service.scale.is_some()
+        && service.replicas.max > service.replicas.min
+        && service.inside.is_none()
 }
 
 /// Makes the autoscaler of a service, if load decides how many replicas run.

@@ -7,6 +7,7 @@
 mod availability;
 mod certificates;
 mod config;
+mod embedded;
 mod exception;
 mod flow_list;
 mod gateway;
@@ -30,13 +31,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use serde::Serialize;
 
+pub(super) use embedded::{Outside, embedded};
 use object::Object;
 use order::Order;
 
 use super::Files;
 use crate::bundle::Bundle;
 use crate::diagnostic::Finding;
-use crate::platform::{Cluster, Endpoint, Flow, Platform, Port, Secret, Service};
+use crate::platform::{Cluster, Endpoint, Flow, Platform, Secret, Service};
 use crate::template::{header, to_yaml};
 use crate::terms::GitOps;
 use crate::value::Value;
@@ -93,6 +95,8 @@ pub(super) struct Context<'p> {
     incoming: Vec<Vec<usize>>,
     /// Endpoints by service: positions in [`Platform::endpoints`].
     published: BTreeMap<usize, Vec<usize>>,
+    /// The service that the cluster runs in, and what lies around it; none for a cluster that the environment runs in.
+    outside: Option<(usize, &'p Outside)>,
 }
 
 impl<'p> Context<'p> {
@@ -113,7 +117,19 @@ impl<'p> Context<'p> {
             outgoing,
             incoming,
             published,
+            outside: None,
         }
+    }
+
+    /// Says whether the cluster is one of a single machine inside a service.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.outside.is_some()
+    }
+
+    /// Says whether a service runs in this cluster.
+    pub(super) fn is_here(&self, at: usize) -> bool {
+        self.outside
+            .is_none_or(|(host, _)| self.service(at).inside == Some(host))
     }
 
     /// Returns the service at a position.
@@ -146,11 +162,6 @@ impl<'p> Context<'p> {
         let secrets = &self.platform.secrets;
         let at = secrets.partition_point(|secret| secret.name.as_str() < name);
         &secrets[at]
-    }
-
-    /// Returns the port of its machine on which a port is reached, where the cluster has no gateway.
-    pub(super) fn host_port(&self, port: &Port) -> Option<i32> {
-        (!self.cluster.mesh && port.publish.is_some()).then(|| i32::from(port.number))
     }
 }
 
@@ -280,15 +291,8 @@ impl Manifests {
         for manifest in &self.0 {
             let folder = folders.entry(&manifest.folder).or_default();
             folder.push(manifest.file.clone());
-            let mut text = format!("# {}\n", header("the topology"));
-            for (at, object) in manifest.objects.iter().enumerate() {
-                if at > 0 {
-                    text.push_str("---\n");
-                }
-                text.push_str(&to_yaml(&object.json));
-            }
             let path = format!("{MANIFESTS}/{}/{}", manifest.folder, manifest.file);
-            files.add(&path, text, false, place);
+            files.add(&path, text(&manifest.objects), false, place);
         }
         let mut kustomization = |path: &str, resources: Vec<String>| {
             let content = Kustomization {
@@ -309,6 +313,18 @@ impl Manifests {
     }
 }
 
+/// Writes objects into one file.
+fn text(objects: &[Object]) -> String {
+    let mut text = format!("# {}\n", header("the topology"));
+    for (at, object) in objects.iter().enumerate() {
+        if at > 0 {
+            text.push_str("---\n");
+        }
+        text.push_str(&to_yaml(&object.json));
+    }
+    text
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Kustomization {
@@ -321,7 +337,10 @@ struct Kustomization {
 fn namespace(context: &Context<'_>) -> Object {
     let mut metadata = context.cluster_meta(context.cluster.namespace.clone());
     let labels = metadata.labels.get_or_insert_default();
-    let level = context.platform.pod_security();
+    let level = match context.outside {
+        None => context.platform.pod_security(),
+        Some((host, _)) => embedded::pod_security(context.platform, host),
+    };
     for mode in ["enforce", "audit", "warn"] {
         let label = format!("pod-security.kubernetes.io/{mode}");
         labels.insert(

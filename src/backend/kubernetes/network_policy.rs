@@ -107,6 +107,11 @@ impl Allowed {
         self.0.entry(port.into()).or_default().insert(peer);
     }
 
+    fn add_all(&mut self, port: u16, peers: Vec<Peer>) {
+        let known = self.0.entry(Some(port)).or_default();
+        known.extend(peers);
+    }
+
     /// Returns one rule for each port.
     fn rules<R>(
         self,
@@ -251,8 +256,7 @@ fn ingress(context: &Context<'_>, at: usize, service: &Service) -> Allowed {
     let mut allowed = Allowed::default();
     for flow in context.incoming(at) {
         if let Some(port) = target_port(context, flow) {
-            let peer = Peer::Pods(context.selector(context.service(flow.from)));
-            allowed.add(port, peer);
+            allowed.add_all(port, peers(context, flow, flow.from));
         }
     }
     if gateway::exists(context) {
@@ -277,12 +281,22 @@ fn ingress(context: &Context<'_>, at: usize, service: &Service) -> Allowed {
     allowed
 }
 
+/// Returns who one end of a connection is: pods of a service, or addresses of one outside the cluster.
+fn peers(context: &Context<'_>, flow: &Flow, end: usize) -> Vec<Peer> {
+    match context.outside {
+        Some((_, outside)) if !context.is_here(end) => {
+            let ranges = outside.ranges(flow, end);
+            ranges.map(|range| Peer::Addresses(range, &[])).collect()
+        }
+        _ => vec![Peer::Pods(context.selector(context.service(end)))],
+    }
+}
+
 fn egress(context: &Context<'_>, at: usize, service: &Service) -> Allowed {
     let mut allowed = Allowed::default();
     for flow in context.outgoing(at) {
         if let Some(port) = target_port(context, flow) {
-            let peer = Peer::Pods(context.selector(context.service(flow.to)));
-            allowed.add(port, peer);
+            allowed.add_all(port, peers(context, flow, flow.to));
         }
     }
     if let Some(egress) = &service.egress {

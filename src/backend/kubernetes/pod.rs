@@ -92,7 +92,9 @@ pub(super) fn template(context: &Context<'_>, at: usize) -> PodTemplateSpec {
             automount_service_account_token: Some(service.cluster_api.is_some()),
             // Variables for every Service of the namespace: nothing reads them, and they collide with programs' own.
             enable_service_links: Some(false),
-            priority_class_name: Some(availability::priority(context, service)),
+            // Nothing is pushed off the only machine there is.
+            priority_class_name: (!context.is_embedded())
+                .then(|| availability::priority(context, service)),
             restart_policy: ends.then(|| "OnFailure".to_owned()),
             termination_grace_period_seconds: Some(
                 seconds(service.stop_grace) + if drains { DRAIN } else { 0 },
@@ -130,8 +132,6 @@ fn container(context: &Context<'_>, at: usize, drains: bool) -> Container {
                 .map(|(name, port)| ContainerPort {
                     name: Some(port_name(name)),
                     container_port: i32::from(port.number),
-                    // What is published on a machine is so in clusters that have no gateway.
-                    host_port: context.host_port(port),
                     ..ContainerPort::default()
                 })
                 .collect::<Vec<_>>(),
@@ -336,6 +336,9 @@ pub(super) fn in_zones(context: &Context<'_>) -> Option<NodeAffinity> {
 
 /// Keeps pods in the environment's zones, and replicas on hosts of their own.
 pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affinity> {
+    if context.is_embedded() {
+        return None;
+    }
     let node_affinity = in_zones(context);
     let term = || PodAffinityTerm {
         label_selector: Some(selected(context, service)),
@@ -374,7 +377,7 @@ pub(super) fn spread(
     service: &Service,
 ) -> Option<Vec<TopologySpreadConstraint>> {
     let environment = &context.platform.environment;
-    if service.replicas.max < 2 || !service.kind.keeps_running() {
+    if service.replicas.max < 2 || !service.kind.keeps_running() || context.is_embedded() {
         return None;
     }
     let zones = environment.zones.len();

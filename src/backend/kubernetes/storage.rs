@@ -87,7 +87,8 @@ fn disks(cloud: Cloud, class: DiskClass, key: Option<&str>) -> (&'static str, Pa
 fn claim_spec(context: &Context<'_>, volume: &Volume) -> PersistentVolumeClaimSpec {
     PersistentVolumeClaimSpec {
         access_modes: Some(vec![
-            if volume.shared {
+            // On one machine all pods can use the same disk.
+            if volume.shared && !context.is_embedded() {
                 "ReadWriteMany"
             } else {
                 "ReadWriteOnce"

@@ -127,7 +127,8 @@ fn deployment(
         spec: Some(DeploymentSpec {
             replicas: replicas(service),
             selector: selector(context, service),
-            strategy: Some(if service.single.is_some() {
+            // Inside a service there is no room for an old and a new one at a time.
+            strategy: Some(if service.single.is_some() || context.is_embedded() {
                 DeploymentStrategy {
                     type_: Some("Recreate".to_owned()),
                     rolling_update: None,

@@ -71,7 +71,14 @@ impl Finish<'_, '_, '_> {
             });
             guests.map(|guest| guest.name.clone()).collect()
         };
+        let ports = guests.iter().flat_map(|guest| guest.ports.values());
+        let ports: BTreeSet<u16> = ports.map(|port| port.number).collect();
+        let ports = ports.first().zip(ports.last());
         Value::table([
+            (
+                "ports",
+                Value::from(ports.map(|(first, last)| format!("{first}-{last}"))),
+            ),
             ("namespace", Value::from(self.namespace_inside())),
             (
                 "secrets",

@@ -50,6 +50,9 @@ give() {
 
 own /volumes/dremio-coordinator 999:999
 own /volumes/elasticsearch-data 1000:0
+own /volumes/k3s-data 0:0
+own /volumes/k3s-kubelet 0:0
+own /volumes/k3s-logs 0:0
 own /volumes/minio-data 1000:1000
 own /volumes/postgresql-data 999:999
 own /volumes/valkey-data 999:999
@@ -59,13 +62,14 @@ give dremio-init 999:999 always dremio-admin dremio-dbt-engine dremio-superset-e
 give elasticsearch 1000:0 profile elasticsearch-elastic
 give elasticsearch-access 1000:0 profile elasticsearch-dremio-search elasticsearch-elastic
 give minio 1000:1000 always minio-root-password
-give minio-buckets 1000:1000 always minio-dremio-storage minio-root-password
+give minio-buckets 1000:1000 always minio-airbyte-lake minio-airbyte-storage minio-dremio-storage minio-root-password
 give postgresql 999:999 always postgresql-superuser
-give postgresql-databases 999:999 always postgresql-dremio-database postgresql-superset-metadata postgresql-superuser
+give postgresql-databases 999:999 always postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility postgresql-dremio-database postgresql-superset-metadata postgresql-superuser
 give superset-beat 1000:1000 always valkey-superset-cache
 give superset-web 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
 give superset-worker 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
 give superset-init 1000:1000 always dremio-superset-engine postgresql-superset-metadata superset-admin superset-async-key superset-guest-key superset-secret-key valkey-superset-cache
+give k3s 0:0 profile airbyte-admin-client-id airbyte-admin-client-secret airbyte-admin-password airbyte-jwt-signature minio-airbyte-storage postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility
 give valkey 999:999 always valkey-health valkey-superset-cache
 
 if [ -n "${missing}" ]; then
