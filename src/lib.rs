@@ -37,6 +37,7 @@ pub mod value;
 pub fn rules() -> Vec<&'static diagnostic::Rule> {
     let mut rules = vec![
         &backend::ILLEGAL_PATH,
+        &backend::compose::WITHOUT_ADDRESS,
         &blueprint::FAULTY_BLUEPRINT,
         &check::UNUSED_ALLOW,
         &resolve::TEMPLATE_FAILED,

@@ -1,5 +1,7 @@
 //! Images that are built, and no registry to pull them from.
 
+use std::collections::BTreeSet;
+
 use super::Check;
 use crate::diagnostic::{Finding, Rule, Severity};
 use crate::platform::Platform;
@@ -20,13 +22,21 @@ pub(super) const CHECK: Check = Check { rule: &RULE, run };
 
 fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     let environment = &platform.environment;
-    if environment.target == Target::Compose || environment.registry.is_some() {
+    if environment.registry.is_some() {
         return;
     }
+    // A cluster inside a service has an engine of its own, which does not see what is built beside it.
+    let services = platform.services.iter();
+    let inside: BTreeSet<usize> = services
+        .filter(|service| service.inside.is_some())
+        .map(|service| service.component)
+        .collect();
     let builds: Vec<&str> = platform
         .components
         .iter()
-        .flat_map(|component| &component.builds)
+        .enumerate()
+        .filter(|(at, _)| environment.target != Target::Compose || inside.contains(at))
+        .flat_map(|(_, component)| &component.builds)
         .map(|build| build.reference.as_str())
         .collect();
     if !builds.is_empty() {

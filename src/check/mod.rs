@@ -17,6 +17,7 @@ mod missing_registry;
 mod needs_cluster;
 mod pod_security_exempt;
 mod port_conflict;
+mod privileged_refused;
 mod profile_over_budget;
 mod quorum_lost_with_zone;
 mod secret_in_clear;
@@ -60,6 +61,7 @@ pub const CHECKS: &[Check] = &[
     needs_cluster::CHECK,
     pod_security_exempt::CHECK,
     port_conflict::CHECK,
+    privileged_refused::CHECK,
     profile_over_budget::CHECK,
     quorum_lost_with_zone::CHECK,
     secret_in_clear::CHECK,

@@ -44,6 +44,38 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             );
         }
     }
+    // What is reached across the border of a cluster inside a service has a port of that service to itself.
+    let mut borders: BTreeMap<(usize, u16), Vec<usize>> = BTreeMap::new();
+    for flow in &platform.flows {
+        let to = &platform.services[flow.to];
+        let (Some(host), Some(port)) = (to.inside, to.ports.get(&flow.port)) else {
+            continue;
+        };
+        if platform.services[flow.from].inside == to.inside {
+            continue;
+        }
+        let wanting = borders.entry((host, port.number)).or_default();
+        if wanting.contains(&flow.to) {
+            continue;
+        }
+        wanting.push(flow.to);
+        if let [first, _, ..] = wanting.as_slice() {
+            let component = platform.component_of(to);
+            let first = &platform.services[*first];
+            findings.push(
+                Finding::new(
+                    &RULE,
+                    component.place.clone(),
+                    format!(
+                        "port {} of `{}` is wanted by `{}` and by `{}`, which run in it",
+                        port.number, platform.services[host].name, first.name, to.name
+                    ),
+                )
+                .related(platform.component_of(first).place.clone(), "the other one")
+                .component(component.name.clone()),
+            );
+        }
+    }
     for service in &platform.services {
         let component = platform.component_of(service);
         let mut inside: BTreeMap<u16, &str> = BTreeMap::new();

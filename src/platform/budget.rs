@@ -44,35 +44,13 @@ impl Load {
 
 /// Sums up what a host carries with some profiles.
 pub fn load(platform: &Platform, host: usize, profiles: &BTreeSet<&str>) -> Load {
-    let replaced = replaced(platform);
     let stopped = platform.stopped_for(profiles);
     let budget = &platform.environment.hosts[host];
-    let mut shares: Vec<Share> = platform
-        .services
-        .iter()
-        .enumerate()
-        .filter(|(at, service)| {
-            !replaced[*at]
-                && !stopped.contains(&service.component)
-                && platform
-                    .profile_of(service)
-                    .is_none_or(|profile| profiles.contains(profile))
-        })
-        .filter_map(|(at, service)| {
-            let replicas = service.placement.iter().filter(|on| **on == host).count() as u64;
-            (replicas > 0).then(|| Share {
-                service: at,
-                replicas,
-                memory: Bytes(service.resources.memory.0.saturating_mul(replicas)),
-                cpu: MilliCpu(service.resources.cpu.0.saturating_mul(replicas)),
-            })
-        })
-        .collect();
-    shares.sort_by(|left, right| {
-        right
-            .memory
-            .cmp(&left.memory)
-            .then(left.service.cmp(&right.service))
+    let shares = shares(platform, host, |service| {
+        !stopped.contains(&service.component)
+            && platform
+                .profile_of(service)
+                .is_none_or(|profile| profiles.contains(profile))
     });
     Load {
         profiles: profiles
@@ -95,6 +73,33 @@ pub fn load(platform: &Platform, host: usize, profiles: &BTreeSet<&str>) -> Load
         memory_budget: budget.memory_budget(),
         cpu_budget: budget.cpu_budget(),
     }
+}
+
+/// Lists what services take of a host if they run there, the largest first.
+pub fn shares(platform: &Platform, host: usize, runs: impl Fn(&Service) -> bool) -> Vec<Share> {
+    let replaced = replaced(platform);
+    let mut shares: Vec<Share> = platform
+        .services
+        .iter()
+        .enumerate()
+        .filter(|(at, service)| !replaced[*at] && runs(service))
+        .filter_map(|(at, service)| {
+            let replicas = service.placement.iter().filter(|on| **on == host).count() as u64;
+            (replicas > 0).then(|| Share {
+                service: at,
+                replicas,
+                memory: Bytes(service.resources.memory.0.saturating_mul(replicas)),
+                cpu: MilliCpu(service.resources.cpu.0.saturating_mul(replicas)),
+            })
+        })
+        .collect();
+    shares.sort_by(|left, right| {
+        right
+            .memory
+            .cmp(&left.memory)
+            .then(left.service.cmp(&right.service))
+    });
+    shares
 }
 
 /// Lists the sets of profiles that are worth knowing: every combination of a few, or none, each and all of many.

@@ -202,12 +202,15 @@ impl<'a> Resolver<'a, '_> {
         let mut wanted = false;
         let mut versions = Vec::new();
         for component in self.layered.components.values() {
-            // One that cannot be loaded is reported when it is drafted.
-            let Some(Ok(blueprint)) = self
-                .library
-                .load(self.sources, &component.blueprint.value)
-            else {
-                continue;
+            let loaded = self.library.load(self.sources, &component.blueprint.value);
+            let blueprint = match loaded {
+                Some(Ok(blueprint)) => blueprint,
+                // What is wrong with one is said once.
+                Some(Err(findings)) => {
+                    self.findings.extend(findings);
+                    continue;
+                }
+                None => continue,
             };
             let model = &blueprint.model;
             wanted |= model.requires.cluster.is_some() && !model.targets.contains_key(&target);
@@ -224,12 +227,16 @@ impl<'a> Resolver<'a, '_> {
             && let [helper] = self.library.default_for(CLUSTER)
         {
             let helper = helper.clone();
-            if let Some(Ok(blueprint)) = self.library.load(self.sources, &helper)
-                && brings_cluster(&blueprint, target)
-                && !self.layered.components.contains_key(&helper)
-            {
-                let version = blueprint.model.blueprint.version.default.clone();
-                versions.push((version, blueprint.place(["blueprint", "version"])));
+            match self.library.load(self.sources, &helper) {
+                Some(Ok(blueprint))
+                    if brings_cluster(&blueprint, target)
+                        && !self.layered.components.contains_key(&helper) =>
+                {
+                    let version = blueprint.model.blueprint.version.default.clone();
+                    versions.push((version, blueprint.place(["blueprint", "version"])));
+                }
+                Some(Err(findings)) => self.findings.extend(findings),
+                _ => {}
             }
         }
         let Some((version, place)) = versions.first() else {

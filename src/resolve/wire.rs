@@ -128,7 +128,8 @@ impl<'a> Resolver<'a, '_> {
                 .iter()
                 .filter(|binding| binding.provider == helper)
                 .map(|binding| binding.consumer);
-            let guests = (0..self.drafts.len()).filter(|at| self.drafts[*at].inside == Some(helper));
+            let guests =
+                (0..self.drafts.len()).filter(|at| self.drafts[*at].inside == Some(helper));
             let mut profiles: BTreeSet<Option<String>> = consumers
                 .chain(guests)
                 .map(|at| self.drafts[at].profile.clone())
@@ -143,7 +144,9 @@ impl<'a> Resolver<'a, '_> {
     fn check_clusters(&mut self) {
         for at in 0..self.drafts.len() {
             let draft = &self.drafts[at];
-            let Some(cluster) = draft.inside.filter(|cluster| !self.starts_with(at, *cluster))
+            let Some(cluster) = draft
+                .inside
+                .filter(|cluster| !self.starts_with(at, *cluster))
             else {
                 continue;
             };

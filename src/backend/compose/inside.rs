@@ -1,6 +1,7 @@
 //! Clusters inside services: the objects of what runs in them, mounted as files, and the way in and out.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Networks, instances, network_of};
 use crate::backend::{Files, kubernetes};
@@ -86,7 +87,7 @@ fn outside(
                 }
                 None => files.report(missing()),
             }
-        } else if !outside.addresses.contains_key(&flow.to) {
+        } else if let Entry::Vacant(unknown) = outside.addresses.entry(flow.to) {
             let carrier = platform.carrier(flow.to);
             let addresses = instances(to).into_iter().map(|instance| {
                 let number = instance.number.filter(|_| carrier == flow.to);
@@ -95,7 +96,7 @@ fn outside(
             });
             match addresses.collect::<Option<Vec<_>>>() {
                 Some(addresses) => {
-                    outside.addresses.insert(flow.to, addresses);
+                    unknown.insert(addresses);
                 }
                 None => files.report(missing()),
             }

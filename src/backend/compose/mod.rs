@@ -12,11 +12,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+pub use inside::WITHOUT_ADDRESS;
+
 use inside::Manifest;
 use model::{
     Attachment, Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam,
-    Joined, Labelled,
-    Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet, Words,
+    Joined, Labelled, Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources,
+    Subnet, Words,
 };
 
 use serde_saphyr::{DoubleQuoted, FlowSeq};

@@ -74,8 +74,8 @@ pub(in crate::backend) fn embedded(
         let of_component: Vec<&Service> = services.iter().map(|at| context.service(*at)).collect();
         let content = &platform.components[component];
         let mut objects = storage::claims(&context, content, &of_component);
-        for (_, object) in &content.objects {
-            objects.push(foreign(&context, component, object));
+        for object in &content.objects {
+            objects.push(foreign(&context, component, &object.content));
         }
         for at in services {
             let service = context.service(at);

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::{Common, Template, common, engine};
-use crate::platform::Platform;
-use crate::platform::budget::{load, sets};
+use super::{Common, Template, common, engine, is_guest};
+use crate::platform::budget::{load, sets, shares};
+use crate::platform::{Platform, Service};
 
 static TEMPLATE: Template = Template {
     en: LazyLock::new(|| engine(include_str!("compose.en.hbs"))),
@@ -23,6 +23,8 @@ struct Readme<'p> {
     project: &'p str,
     host: Option<HostRow>,
     sets: Vec<SetRow>,
+    turns: Vec<TurnRow<'p>>,
+    clusters: Vec<ClusterRow<'p>>,
     shares: Vec<ShareRow<'p>>,
     volumes: Vec<VolumeRow<'p>>,
 }
@@ -41,11 +43,33 @@ struct HostRow {
 struct SetRow {
     profiles: String,
     flags: String,
+    without: String,
+    services: String,
     memory: u64,
     memory_budget: u64,
     cpu: String,
     cpu_budget: String,
     fits: bool,
+}
+
+#[derive(Serialize)]
+struct TurnRow<'p> {
+    profile: &'p str,
+    without: String,
+    stops: String,
+    starts: String,
+    own: String,
+}
+
+#[derive(Serialize)]
+struct ClusterRow<'p> {
+    host: &'p str,
+    folder: String,
+    version: String,
+    namespace: &'p str,
+    components: String,
+    example: Option<&'p str>,
+    privileged: Option<&'p str>,
 }
 
 #[derive(Serialize)]
@@ -69,12 +93,6 @@ pub fn render(platform: &Platform, project: &str) -> String {
 }
 
 fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
-    let all: BTreeSet<&str> = platform
-        .environment
-        .profiles
-        .iter()
-        .map(|profile| profile.name.as_str())
-        .collect();
     Readme {
         common: common(platform),
         project,
@@ -94,11 +112,12 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
                 .map(|set| set_row(platform, &set))
                 .collect()
         },
+        turns: turns(platform),
+        clusters: clusters(platform),
         shares: if platform.environment.hosts.is_empty() {
             Vec::new()
         } else {
-            load(platform, 0, &all)
-                .shares
+            shares(platform, 0, |_| true)
                 .iter()
                 .map(|share| {
                     let service = &platform.services[share.service];
@@ -114,8 +133,10 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
         volumes: platform
             .components
             .iter()
-            .filter(|component| component.unsupported.is_none())
-            .flat_map(|component| {
+            .enumerate()
+            // Those in a cluster have their room in its own volume.
+            .filter(|(at, component)| component.unsupported.is_none() && !is_guest(platform, *at))
+            .flat_map(|(_, component)| {
                 component.volumes.iter().map(|volume| VolumeRow {
                     name: &volume.name,
                     size: volume.size.to_string(),
@@ -126,9 +147,93 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
     }
 }
 
+/// Names the components that are stopped for profiles.
+fn without(platform: &Platform, profiles: &BTreeSet<&str>) -> String {
+    let stopped = platform.stopped_for(profiles);
+    let names = stopped
+        .iter()
+        .map(|at| platform.components[*at].name.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Lists services of the engine that keep running.
+fn running(platform: &Platform, wanted: impl Fn(&Service) -> bool) -> String {
+    let services = platform.services.iter().filter(|service| {
+        service.kind.keeps_running() && service.inside.is_none() && wanted(service)
+    });
+    let mut names: Vec<&str> = services.map(|service| service.name.as_str()).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+/// Lists the services that run with profiles while others are stopped for them; a plain start would bring those back.
+fn beside(platform: &Platform, profiles: &BTreeSet<&str>) -> String {
+    let stopped = platform.stopped_for(profiles);
+    if stopped.is_empty() {
+        return String::new();
+    }
+    running(platform, |service| {
+        let profile = platform.profile_of(service);
+        !stopped.contains(&service.component)
+            && profile.is_none_or(|profile| profiles.contains(profile))
+    })
+}
+
+/// Lists the profiles that others are stopped for.
+fn turns(platform: &Platform) -> Vec<TurnRow<'_>> {
+    let profiles = platform.environment.profiles.iter();
+    profiles
+        .filter(|profile| !profile.stops.is_empty())
+        .map(|profile| {
+            let set = BTreeSet::from([profile.name.as_str()]);
+            TurnRow {
+                profile: &profile.name,
+                without: without(platform, &set),
+                stops: running(platform, |service| {
+                    profile.stops.contains(&service.component)
+                }),
+                starts: beside(platform, &set),
+                own: running(platform, |service| {
+                    platform.profile_of(service) == Some(&profile.name)
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Lists the clusters inside services.
+fn clusters(platform: &Platform) -> Vec<ClusterRow<'_>> {
+    let services = platform.services.iter().enumerate();
+    services
+        .filter_map(|(at, service)| {
+            let hosted = service.hosts.as_ref()?;
+            let components: BTreeSet<&str> = platform
+                .guests(at)
+                .map(|(_, guest)| platform.component_of(guest).name.as_str())
+                .collect();
+            let mut guests = platform.guests(at).map(|(_, guest)| guest);
+            Some(ClusterRow {
+                host: &service.name,
+                folder: format!("{}/manifests", platform.component_of(service).name),
+                version: format!("1.{}", hosted.cluster.version),
+                namespace: &hosted.cluster.namespace,
+                components: components.into_iter().collect::<Vec<_>>().join(", "),
+                example: guests
+                    .find(|guest| {
+                        guest.is_ours() && guest.kind.keeps_running() && !guest.is_stateful()
+                    })
+                    .map(|guest| guest.name.as_str()),
+                privileged: service.privileged.as_deref(),
+            })
+        })
+        .collect()
+}
+
 fn set_row(platform: &Platform, set: &BTreeSet<&str>) -> SetRow {
     let load = load(platform, 0, set);
     SetRow {
+        without: without(platform, set),
+        services: beside(platform, set),
         profiles: load.profiles.join(" + "),
         flags: load
             .profiles

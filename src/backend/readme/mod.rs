@@ -136,6 +136,9 @@ struct AccountRow<'p> {
 struct ScheduledRow<'p> {
     service: &'p str,
     schedule: &'p str,
+    /// The service whose cluster it runs in, and its namespace there.
+    host: Option<&'p str>,
+    inside: Option<&'p str>,
 }
 
 #[derive(PartialEq, Eq, Serialize)]
@@ -205,7 +208,8 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
         builds: platform
             .components
             .iter()
-            .any(|component| !component.builds.is_empty()),
+            .enumerate()
+            .any(|(at, component)| !component.builds.is_empty() && !is_guest(platform, at)),
         given: platform
             .secrets
             .iter()
@@ -243,10 +247,16 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             .services
             .iter()
             .filter_map(|service| match &service.kind {
-                Kind::Scheduled { schedule, .. } => Some(ScheduledRow {
-                    service: &service.name,
-                    schedule,
-                }),
+                Kind::Scheduled { schedule, .. } => {
+                    let host = service.inside.map(|host| &platform.services[host]);
+                    let hosted = host.and_then(|host| host.hosts.as_ref());
+                    Some(ScheduledRow {
+                        service: &service.name,
+                        schedule,
+                        host: host.map(|host| host.name.as_str()),
+                        inside: hosted.map(|hosted| hosted.cluster.namespace.as_str()),
+                    })
+                }
                 _ => None,
             })
             .collect(),
@@ -260,6 +270,12 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             .collect(),
         has_profiles: !platform.environment.profiles.is_empty(),
     }
+}
+
+/// Says whether a component runs in a cluster inside a service.
+fn is_guest(platform: &Platform, component: usize) -> bool {
+    let mut services = platform.services_of(component);
+    services.any(|service| service.inside.is_some())
 }
 
 /// Lists who may talk to whom, once: several needs may lead to the same port.
@@ -315,7 +331,8 @@ fn stages(platform: &Platform) -> Vec<StageRow<'_>> {
     let mut known = vec![None; platform.services.len()];
     let mut rows: Vec<StageRow<'_>> = Vec::new();
     for (at, service) in platform.services.iter().enumerate() {
-        if matches!(service.kind, Kind::Scheduled { .. }) {
+        // A cluster inside a service starts everything in it at once.
+        if matches!(service.kind, Kind::Scheduled { .. }) || service.inside.is_some() {
             continue;
         }
         let stage = stage(platform, at, &mut known);

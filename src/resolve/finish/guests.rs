@@ -66,9 +66,9 @@ impl Finish<'_, '_, '_> {
         let read: BTreeSet<&String> = guests.iter().flat_map(|guest| &guest.secrets).collect();
         let read = read.into_iter().filter_map(|name| secrets.get(name));
         let running = |stateful: bool| -> Vec<String> {
-            let guests = guests.iter().filter(|guest| {
-                guest.kind.keeps_running() && guest.is_stateful() == stateful
-            });
+            let guests = guests
+                .iter()
+                .filter(|guest| guest.kind.keeps_running() && guest.is_stateful() == stateful);
             guests.map(|guest| guest.name.clone()).collect()
         };
         let ports = guests.iter().flat_map(|guest| guest.ports.values());
@@ -152,7 +152,9 @@ impl Finish<'_, '_, '_> {
         }
         for (host, (waits, secrets)) in brought {
             let host = &mut services[host];
-            let waits = waits.into_iter().chain(std::mem::take(&mut host.start_after));
+            let waits = waits
+                .into_iter()
+                .chain(std::mem::take(&mut host.start_after));
             host.start_after = waits.collect::<BTreeSet<_>>().into_iter().collect();
             let secrets = secrets.into_iter().chain(std::mem::take(&mut host.secrets));
             host.secrets = secrets.collect::<BTreeSet<_>>().into_iter().collect();

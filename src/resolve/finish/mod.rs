@@ -190,12 +190,10 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let scheduled = services
             .iter()
             .find(|service| matches!(service.kind, Kind::Scheduled { .. }))
-            .map(|service| {
-                Profile {
-                    name: SCHEDULED.to_owned(),
-                    place: self.drafts[service.component].place.clone(),
-                    stops: Vec::new(),
-                }
+            .map(|service| Profile {
+                name: SCHEDULED.to_owned(),
+                place: self.drafts[service.component].place.clone(),
+                stops: Vec::new(),
             });
         if let Some(service) = edge.as_ref().and_then(|edge| edge.service) {
             publish::publish_streams(&mut services[service], &endpoints);
