@@ -7,6 +7,8 @@
 mod crontab;
 mod inside;
 mod model;
+#[cfg(test)]
+mod tests;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

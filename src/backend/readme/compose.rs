@@ -211,17 +211,19 @@ fn clusters(platform: &Platform) -> Vec<ClusterRow<'_>> {
                 .guests(at)
                 .map(|(_, guest)| platform.component_of(guest).name.as_str())
                 .collect();
-            let mut guests = platform.guests(at).map(|(_, guest)| guest);
+            let guests = platform.guests(at).map(|(_, guest)| guest);
             Some(ClusterRow {
                 host: &service.name,
                 folder: format!("{}/manifests", platform.component_of(service).name),
                 version: format!("1.{}", hosted.cluster.version),
                 namespace: &hosted.cluster.namespace,
                 components: components.into_iter().collect::<Vec<_>>().join(", "),
+                // The one that bears its component's name, if there is one.
                 example: guests
-                    .find(|guest| {
+                    .filter(|guest| {
                         guest.is_ours() && guest.kind.keeps_running() && !guest.is_stateful()
                     })
+                    .min_by_key(|guest| guest.name != platform.component_of(guest).name)
                     .map(|guest| guest.name.as_str()),
                 privileged: service.privileged.as_deref(),
             })
