@@ -48,8 +48,9 @@ class Cluster:
     test also when that is killed.
     """
 
-    def __init__(self, tools: Toolbox):
+    def __init__(self, tools: Toolbox, *words: str):
         self.tools = tools
+        self.words = words  # for the API server, beside what all of them are told
         self.processes: dict[str, subprocess.Popen] = {}
 
     def __enter__(self) -> "Cluster":
@@ -135,6 +136,7 @@ class Cluster:
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.96.0.0/16",
+            *self.words,
         )
         certificate = self.folder / "certificates/apiserver.crt"
         self.wait("the API server's certificate", certificate.exists, why=lambda: self.log("kube-apiserver"))
