@@ -184,6 +184,14 @@ pub struct Blueprint {
     pub operators: BTreeMap<String, Operator>,
 }
 
+impl Blueprint {
+    /// Returns the names of its services, then of its jobs.
+    pub fn workload_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.services.keys().chain(self.jobs.keys());
+        names.map(String::as_str)
+    }
+}
+
 /// What a blueprint is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

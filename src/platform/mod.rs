@@ -521,11 +521,17 @@ impl Service {
     pub fn is_ours(&self) -> bool {
         self.managed.is_none()
     }
+}
 
-    /// Returns the names of its replicas in DNS, each of its own where it has members.
-    pub fn member_hosts(&self) -> impl Iterator<Item = String> {
-        (0..self.replicas.max).map(|at| format!("{}-{at}.{}-members", self.name, self.name))
-    }
+/// Names what gives each replica of a service a DNS name of its own in a cluster.
+pub fn members_of(service: &str) -> String {
+    format!("{service}-members")
+}
+
+/// Returns the DNS names of the first replicas of a service in a cluster, each of its own.
+pub fn member_hosts(service: &str, replicas: u64) -> impl Iterator<Item = String> {
+    let members = members_of(service);
+    (0..replicas).map(move |at| format!("{service}-{at}.{members}"))
 }
 
 /// Pods that somebody else makes: an operator from an object of the bundle, or a service at run time.
@@ -879,11 +885,12 @@ pub struct LicencePolicy {
 }
 
 impl Platform {
-    /// Returns the strictest Pod Security Standard that all pods of the bundle meet.
-    pub fn pod_security(&self) -> PodSecurity {
+    /// Returns the strictest Pod Security Standard that all pods of a cluster meet: the target itself, or the one inside a
+    /// service.
+    pub fn pod_security(&self, host: Option<usize>) -> PodSecurity {
         self.services
             .iter()
-            .filter(|service| service.is_ours())
+            .filter(|service| service.is_ours() && service.inside == host)
             .map(Service::pod_security)
             .max()
             .unwrap_or(PodSecurity::Restricted)

@@ -8,7 +8,7 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{self, Workload};
 use crate::diagnostic::{Finding, suggest};
-use crate::platform::{Managed, Port, Replicas, Resources};
+use crate::platform::{Managed, Port, Replicas, Resources, member_hosts};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
 use crate::terms::{Publish, Target};
@@ -71,12 +71,7 @@ pub(super) fn size<'d>(
     let names = Names::new(&draft.base);
     let mut sized = Vec::new();
     if let Some(layered) = draft.layered {
-        let known: Vec<&str> = model
-            .services
-            .keys()
-            .chain(model.jobs.keys())
-            .map(String::as_str)
-            .collect();
+        let known: Vec<&str> = model.workload_names().collect();
         for (name, settings) in &layered.services {
             if !known.contains(&name.as_str()) {
                 findings.push(
@@ -531,10 +526,7 @@ fn managed(
 /// Returns the DNS names of a service's replicas on a target.
 pub(super) fn hosts(name: &str, members: bool, replicas: u64, target: Target) -> Vec<String> {
     match (members, target) {
-        // The second name is that of the Service without an address of its own, which gives each pod a name.
-        (true, Target::Kubernetes) => (0..replicas)
-            .map(|at| format!("{name}-{at}.{name}-members"))
-            .collect(),
+        (true, Target::Kubernetes) => member_hosts(name, replicas).collect(),
         (true, _) if replicas > 1 => (1..=replicas).map(|at| format!("{name}-{at}")).collect(),
         _ => vec![name.to_owned()],
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::object::{Custom, Object};
-use crate::platform::Service;
+use crate::platform::{Service, member_hosts};
 
 const CERT_MANAGER: &str = "cert-manager.io/v1";
 
@@ -156,7 +156,7 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Option<Object> {
     let hosts = std::iter::once(service.host().to_owned()).chain(
         service
             .members
-            .then(|| service.member_hosts())
+            .then(|| member_hosts(&service.name, service.replicas.max))
             .into_iter()
             .flatten(),
     );

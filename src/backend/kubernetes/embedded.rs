@@ -16,7 +16,7 @@ use super::pod::port_name;
 use super::{Context, config, identity, network_policy, service, storage, workload};
 use super::{foreign, namespace, text};
 use crate::platform::{Flow, Platform, Service};
-use crate::terms::{PodSecurity, Publish};
+use crate::terms::Publish;
 
 /// What lies around a cluster.
 #[derive(Default)]
@@ -95,15 +95,6 @@ pub(in crate::backend) fn embedded(
         .collect()
 }
 
-/// Returns the strictest Pod Security Standard that all pods in a service's cluster meet.
-pub(super) fn pod_security(platform: &Platform, host: usize) -> PodSecurity {
-    let guests = platform.guests(host).map(|(_, guest)| guest);
-    let levels = guests
-        .filter(|guest| guest.is_ours())
-        .map(Service::pod_security);
-    levels.max().unwrap_or(PodSecurity::Restricted)
-}
-
 /// Makes names in the cluster for services outside: a Service that selects no pods, and where it leads.
 fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
     let mut objects = Vec::new();
@@ -127,13 +118,7 @@ fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
                     cluster_ip: Some("None".to_owned()),
                     ports: Some(
                         ports()
-                            .map(|(name, port)| ServicePort {
-                                name: Some(port_name(name)),
-                                port: i32::from(port.number),
-                                protocol: Some("TCP".to_owned()),
-                                app_protocol: Some(port.protocol.word().to_owned()),
-                                ..ServicePort::default()
-                            })
+                            .map(|(name, port)| service::port(name, port))
                             .collect(),
                     ),
                     ..ServiceSpec::default()
@@ -187,12 +172,9 @@ fn entrance(context: &Context<'_>, at: usize) -> Option<Object> {
             reached.contains(name.as_str()) || port.publish == Some(Publish::Host)
         })
         .map(|(name, port)| ServicePort {
-            name: Some(port_name(name)),
-            port: i32::from(port.number),
             node_port: Some(i32::from(port.number)),
             target_port: Some(IntOrString::String(port_name(name))),
-            protocol: Some("TCP".to_owned()),
-            app_protocol: Some(port.protocol.word().to_owned()),
+            ..service::port(name, port)
         })
         .collect();
     (!ports.is_empty()).then(|| {

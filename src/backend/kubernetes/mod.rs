@@ -337,10 +337,9 @@ struct Kustomization {
 fn namespace(context: &Context<'_>) -> Object {
     let mut metadata = context.cluster_meta(context.cluster.namespace.clone());
     let labels = metadata.labels.get_or_insert_default();
-    let level = match context.outside {
-        None => context.platform.pod_security(),
-        Some((host, _)) => embedded::pod_security(context.platform, host),
-    };
+    let level = context
+        .platform
+        .pod_security(context.outside.map(|(host, _)| host));
     for mode in ["enforce", "audit", "warn"] {
         let label = format!("pod-security.kubernetes.io/{mode}");
         labels.insert(

@@ -416,7 +416,7 @@ fn preflight(context: &Context<'_>, manifests: &Manifests, needed: &[Needed]) ->
             .collect(),
         operators: needed.iter().map(operator).collect(),
         mesh: cluster.mesh,
-        cni: cluster.mesh && platform.pod_security() != PodSecurity::Privileged,
+        cni: cluster.mesh && platform.pod_security(None) != PodSecurity::Privileged,
         zones: zones
             .iter()
             .map(|zone| ZoneLines {

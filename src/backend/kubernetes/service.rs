@@ -6,11 +6,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::Context;
 use super::object::Object;
 use super::pod::{is_stateful, port_name};
-use crate::platform::Service;
+use crate::platform::{Port, Service, members_of};
 
 /// Names the Service that gives each pod of a service a name of its own.
 pub(super) fn members(service: &Service) -> String {
-    format!("{}-members", service.name)
+    members_of(&service.name)
 }
 
 /// Returns the name that a StatefulSet gives its pods' addresses under.
@@ -19,6 +19,19 @@ pub(super) fn governing(service: &Service) -> String {
         members(service)
     } else {
         service.name.clone()
+    }
+}
+
+/// Makes a port of a Service under its own number.
+pub(super) fn port(name: &str, port: &Port) -> ServicePort {
+    ServicePort {
+        name: Some(port_name(name)),
+        port: i32::from(port.number),
+        protocol: Some("TCP".to_owned()),
+        // Said, not guessed: the mesh waits for the first bytes of a connection whose protocol it must guess, and a server
+        // that speaks first waits too.
+        app_protocol: Some(port.protocol.word().to_owned()),
+        ..ServicePort::default()
     }
 }
 
@@ -31,14 +44,8 @@ pub(super) fn objects(context: &Context<'_>, service: &Service) -> Vec<Object> {
         .ports
         .iter()
         .map(|(name, port)| ServicePort {
-            name: Some(port_name(name)),
-            port: i32::from(port.number),
             target_port: Some(IntOrString::String(port_name(name))),
-            protocol: Some("TCP".to_owned()),
-            // Said, not guessed: the mesh waits for the first bytes of a connection whose protocol it must guess, and
-            // a server that speaks first waits too.
-            app_protocol: Some(port.protocol.word().to_owned()),
-            ..ServicePort::default()
+            ..self::port(name, port)
         })
         .collect();
     let make = |name: String, headless: bool| {

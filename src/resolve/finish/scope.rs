@@ -25,10 +25,8 @@ impl<'f> Finish<'f, '_, '_> {
         let model = &self.drafts[at].blueprint.model;
         let none = BTreeMap::new();
         let mut table: BTreeMap<String, Value> = model
-            .services
-            .keys()
-            .chain(model.jobs.keys())
-            .map(|key| (key.clone(), inactive(&self.drafts[at], key)))
+            .workload_names()
+            .map(|key| (key.to_owned(), inactive(&self.drafts[at], key)))
             .collect();
         for sized in self.sized[at].iter() {
             table.insert(

@@ -960,12 +960,7 @@ impl<'f> Finish<'f, '_, '_> {
         findings: &mut Vec<Finding>,
     ) {
         let model = &draft.blueprint.model;
-        let known: Vec<&str> = model
-            .services
-            .keys()
-            .chain(model.jobs.keys())
-            .map(String::as_str)
-            .collect();
+        let known: Vec<&str> = model.workload_names().collect();
         if !known.contains(&key) {
             findings.push(
                 Finding::new(
