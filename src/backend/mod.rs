@@ -77,6 +77,16 @@ impl Files {
         }
     }
 
+    /// Adds the scripts that components bring for people.
+    pub(crate) fn add_scripts(&mut self, platform: &Platform) {
+        for component in &platform.components {
+            for (name, text) in &component.scripts {
+                let path = format!("{}/{name}", component.name);
+                self.add(&path, text.as_bytes(), true, &component.place);
+            }
+        }
+    }
+
     /// Keeps git from taking the secrets that are made beside the bundle's own files.
     pub(crate) fn ignore_secrets(&mut self, place: &Place) {
         let text = format!("# {}\n/secrets/\n", crate::template::header("the topology"));

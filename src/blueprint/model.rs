@@ -182,6 +182,9 @@ pub struct Blueprint {
     /// Operators that a cluster must have for these objects, by API group.
     #[serde(default)]
     pub operators: BTreeMap<String, Operator>,
+    /// Scripts for those who run the platform, by the name that they have in the component's folder of the bundle.
+    #[serde(default)]
+    pub scripts: BTreeMap<String, Script>,
 }
 
 impl Blueprint {
@@ -467,6 +470,9 @@ pub struct Job {
     pub before: Vec<String>,
     /// When it runs, as a cron expression; once at each start unless given.
     pub schedule: Option<Filled>,
+    /// Whether it runs only when somebody tells it to.
+    #[serde(default)]
+    pub on_demand: bool,
     /// After what time it is given up: a duration, or an expression in seconds.
     pub timeout: Option<String>,
     /// How late a scheduled run may still start.
@@ -994,4 +1000,14 @@ pub struct Operator {
     /// Labels of its Deployment, whose image tells its version.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+}
+
+/// A script for those who run the platform.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// A template of the blueprint; it sees what belongs to the component.
+    pub template: String,
+    /// Leave it out when this is false.
+    pub when: Option<Expr>,
 }

@@ -18,6 +18,10 @@ use crate::value::Value;
 /// The profile of scheduled jobs.
 pub const SCHEDULED: &str = "scheduled";
 
+/// The profile of jobs that run only when they are told to. Nobody starts it as a whole, so it is none of the
+/// environment's.
+pub const ON_DEMAND: &str = "on-demand";
+
 /// One environment of a platform, resolved.
 #[derive(Debug)]
 pub struct Platform {
@@ -81,6 +85,11 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Returns what the engine calls everything of an environment together: a Compose project, a Swarm stack.
+    pub fn project(&self, platform: &str) -> String {
+        format!("{platform}-{}", self.name)
+    }
+
     /// Says whether the target itself lets the outside in, rather than a component.
     pub fn has_gateway(&self) -> bool {
         self.cluster.as_ref().is_some_and(|cluster| cluster.mesh)
@@ -231,6 +240,8 @@ pub struct Component {
     pub volumes: Vec<Volume>,
     /// Images that are built for it.
     pub builds: Vec<Build>,
+    /// Scripts for people, by name.
+    pub scripts: BTreeMap<String, Content>,
     /// Kubernetes objects of operators.
     pub objects: Vec<ClusterObject>,
     /// Operators that a cluster must have for them, by API group.
@@ -605,6 +616,11 @@ pub enum Kind {
         /// After what time it is given up.
         timeout: Option<Seconds>,
     },
+    /// Runs to its end when somebody tells it to.
+    OnDemand {
+        /// After what time it is given up.
+        timeout: Option<Seconds>,
+    },
     /// Runs to its end at set times.
     Scheduled {
         /// Cron expression with five fields.
@@ -620,6 +636,11 @@ impl Kind {
     /// Says whether the workload keeps running.
     pub fn keeps_running(&self) -> bool {
         matches!(self, Self::Stateless | Self::Stateful)
+    }
+
+    /// Says whether the workload is started by something else than the start of the platform: a clock, or a person.
+    pub fn waits_to_be_told(&self) -> bool {
+        matches!(self, Self::OnDemand { .. } | Self::Scheduled { .. })
     }
 }
 
@@ -915,8 +936,10 @@ impl Platform {
     /// Returns the profile that a service starts with, if not always. Scheduled jobs have one of their own: they run
     /// when their time comes. A cluster starts those that run in it by itself.
     pub fn profile_of(&self, service: &Service) -> Option<&str> {
-        if matches!(service.kind, Kind::Scheduled { .. }) && service.inside.is_none() {
-            return Some(SCHEDULED);
+        match service.kind {
+            Kind::Scheduled { .. } if service.inside.is_none() => return Some(SCHEDULED),
+            Kind::OnDemand { .. } if service.inside.is_none() => return Some(ON_DEMAND),
+            _ => {}
         }
         self.component_of(service).profile.as_deref()
     }

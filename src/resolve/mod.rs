@@ -95,6 +95,20 @@ pub fn resolve(
         ("domain", Value::from(environment.domain.as_str())),
         ("zones", Value::from(environment.zones.clone())),
         (
+            "hosts",
+            Value::List(
+                environment
+                    .hosts
+                    .iter()
+                    .map(|host| Value::from(host.name.as_str()))
+                    .collect(),
+            ),
+        ),
+        (
+            "project",
+            Value::from(environment.project(&layered.platform.value)),
+        ),
+        (
             "namespace",
             Value::from(
                 environment

@@ -28,7 +28,7 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 use super::{Files, readme, subnets};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
-use crate::platform::{Ask, EnvValue, File, Flow, Kind, Platform, Service};
+use crate::platform::{Ask, EnvValue, File, Flow, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
 use crate::terms::{ProbeTool, Publish};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -151,6 +151,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     if let Some(text) = crontab::render(platform, &project(platform)) {
         files.add("crontab", text, false, place);
     }
+    files.add_scripts(platform);
     files.ignore_secrets(place);
     files.add(
         "README.md",
@@ -162,7 +163,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
 }
 
 fn project(platform: &Platform) -> String {
-    format!("{}-{}", platform.name, platform.environment.name)
+    platform.environment.project(&platform.name)
 }
 
 /// One container of a service that has several with names of their own, or the service itself.
@@ -793,8 +794,7 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
             continue;
         }
         let (user, group) = service.user.unwrap_or((0, 0));
-        let always = platform.profile_of(service).is_none()
-            && !matches!(service.kind, Kind::Scheduled { .. });
+        let always = platform.profile_of(service).is_none() && !service.kind.waits_to_be_told();
         given.push(serde_json::json!({
             "name": service.name,
             "owner": format!("{user}:{group}"),

@@ -55,7 +55,7 @@ fn kind(service: &Service) -> &'static str {
     match (&service.managed, &service.kind) {
         (Some(_), _) => "managed",
         (None, Kind::Job { .. }) => "Job",
-        (None, Kind::Scheduled { .. }) => "CronJob",
+        (None, Kind::OnDemand { .. } | Kind::Scheduled { .. }) => "CronJob",
         (None, _) if super::pod::is_stateful(service) => "StatefulSet",
         (None, _) => "Deployment",
     }

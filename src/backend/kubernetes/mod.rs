@@ -74,6 +74,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("README.md", readme, false, &platform.environment.place);
     let place = &platform.environment.place;
     files.add("flows.json", flow_list::render(&context), false, place);
+    files.add_scripts(platform);
     files.ignore_secrets(place);
     for component in &platform.components {
         for build in &component.builds {

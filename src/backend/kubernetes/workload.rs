@@ -27,6 +27,9 @@ const KEPT: i32 = 7 * 24 * 3600;
 /// How late a scheduled run may still start unless its blueprint says otherwise, in seconds.
 const DEADLINE: i64 = 3600;
 
+/// A date that does not come: a schedule is asked for, even of what is suspended.
+const NEVER: &str = "0 0 31 2 *";
+
 /// How long a rollout may take without progress, in seconds; Kubernetes' own default.
 const PROGRESS: u64 = 600;
 
@@ -47,38 +50,50 @@ pub(super) fn object(context: &Context<'_>, at: usize) -> Option<Object> {
     };
     Some(match &service.kind {
         Kind::Job { timeout } => job(meta, template, *timeout),
+        Kind::OnDemand { timeout } => cron_job(meta, template, None, *timeout, None),
         Kind::Scheduled {
             schedule,
             timeout,
             deadline,
-        } => Object::new(&CronJob {
-            metadata: meta,
-            spec: Some(CronJobSpec {
-                schedule: schedule.clone(),
-                time_zone: Some("Etc/UTC".to_owned()),
-                // A run that is not done when the next one is due goes on.
-                concurrency_policy: Some("Forbid".to_owned()),
-                starting_deadline_seconds: Some(deadline.map_or(DEADLINE, time)),
-                successful_jobs_history_limit: Some(HISTORY),
-                failed_jobs_history_limit: Some(HISTORY),
-                job_template: JobTemplateSpec {
-                    metadata: None,
-                    spec: Some(JobSpec {
-                        // It runs again when its time comes; what failed for a reason fails again.
-                        backoff_limit: Some(1),
-                        active_deadline_seconds: timeout.map(time),
-                        template,
-                        ..JobSpec::default()
-                    }),
-                },
-                ..CronJobSpec::default()
-            }),
-            ..CronJob::default()
-        }),
+        } => cron_job(meta, template, Some(schedule), *timeout, *deadline),
         Kind::Stateless | Kind::Stateful if is_stateful(service) => {
             stateful_set(context, service, meta, template)
         }
         Kind::Stateless | Kind::Stateful => deployment(context, service, meta, template),
+    })
+}
+
+/// Makes a job that runs at set times; without any it is suspended, and whoever wants a run makes a job of it.
+fn cron_job(
+    meta: ObjectMeta,
+    template: PodTemplateSpec,
+    schedule: Option<&String>,
+    timeout: Option<Seconds>,
+    deadline: Option<Seconds>,
+) -> Object {
+    Object::new(&CronJob {
+        metadata: meta,
+        spec: Some(CronJobSpec {
+            schedule: schedule.map_or(NEVER, String::as_str).to_owned(),
+            suspend: schedule.is_none().then_some(true),
+            time_zone: Some("Etc/UTC".to_owned()),
+            // A run that is not done when the next one is due goes on.
+            concurrency_policy: Some("Forbid".to_owned()),
+            starting_deadline_seconds: Some(deadline.map_or(DEADLINE, time)),
+            successful_jobs_history_limit: Some(HISTORY),
+            failed_jobs_history_limit: Some(HISTORY),
+            job_template: JobTemplateSpec {
+                metadata: None,
+                spec: Some(JobSpec {
+                    // It runs again when its time comes; what failed for a reason fails again.
+                    backoff_limit: Some(1),
+                    active_deadline_seconds: timeout.map(time),
+                    template,
+                    ..JobSpec::default()
+                }),
+            },
+        }),
+        ..CronJob::default()
     })
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Common<'p> {
     endpoints: Vec<EndpointRow<'p>>,
     accounts: Vec<AccountRow<'p>>,
     scheduled: Vec<ScheduledRow<'p>>,
+    /// Whether a clock starts some of these.
+    clock: bool,
     flows: Vec<FlowRow<'p>>,
     notes: Vec<NotesRow<'p>>,
     has_profiles: bool,
@@ -135,7 +137,8 @@ struct AccountRow<'p> {
 #[derive(Serialize)]
 struct ScheduledRow<'p> {
     service: &'p str,
-    schedule: &'p str,
+    /// None of those that run only when they are told to.
+    schedule: Option<&'p str>,
     /// The service whose cluster it runs in, and its namespace there.
     host: Option<&'p str>,
     inside: Option<&'p str>,
@@ -246,20 +249,25 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
         scheduled: platform
             .services
             .iter()
-            .filter_map(|service| match &service.kind {
-                Kind::Scheduled { schedule, .. } => {
-                    let host = service.inside.map(|host| &platform.services[host]);
-                    let hosted = host.and_then(|host| host.hosts.as_ref());
-                    Some(ScheduledRow {
-                        service: &service.name,
-                        schedule,
-                        host: host.map(|host| host.name.as_str()),
-                        inside: hosted.map(|hosted| hosted.cluster.namespace.as_str()),
-                    })
+            .filter(|service| service.kind.waits_to_be_told())
+            .map(|service| {
+                let host = service.inside.map(|host| &platform.services[host]);
+                let hosted = host.and_then(|host| host.hosts.as_ref());
+                ScheduledRow {
+                    service: &service.name,
+                    schedule: match &service.kind {
+                        Kind::Scheduled { schedule, .. } => Some(schedule),
+                        _ => None,
+                    },
+                    host: host.map(|host| host.name.as_str()),
+                    inside: hosted.map(|hosted| hosted.cluster.namespace.as_str()),
                 }
-                _ => None,
             })
             .collect(),
+        clock: platform
+            .services
+            .iter()
+            .any(|service| matches!(service.kind, Kind::Scheduled { .. })),
         flows: flows(platform),
         notes: components
             .filter(|(_, component)| !component.notes.is_empty())
@@ -332,7 +340,7 @@ fn stages(platform: &Platform) -> Vec<StageRow<'_>> {
     let mut rows: Vec<StageRow<'_>> = Vec::new();
     for (at, service) in platform.services.iter().enumerate() {
         // A cluster inside a service starts everything in it at once.
-        if matches!(service.kind, Kind::Scheduled { .. }) || service.inside.is_some() {
+        if service.kind.waits_to_be_told() || service.inside.is_some() {
             continue;
         }
         let stage = stage(platform, at, &mut known);

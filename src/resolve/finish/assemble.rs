@@ -9,7 +9,8 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::MountSpec;
 use crate::platform::{
-    Account, Build, ClusterObject, Component, GoneImage, Image, Notice, Operator, Service, Volume,
+    Account, Build, ClusterObject, Component, Content, GoneImage, Image, Notice, Operator, Service,
+    Volume,
 };
 use crate::terms::DiskClass;
 use crate::units::Bytes;
@@ -131,6 +132,7 @@ impl<'f> Finish<'f, '_, '_> {
                 }
             }
         }
+        let scripts = self.scripts(at, &names, &context, &mut findings);
         self.resolver.findings.append(&mut findings);
         let record = &mut *self.resolver.trace;
         record.record(
@@ -180,6 +182,7 @@ impl<'f> Finish<'f, '_, '_> {
             accounts,
             volumes: volumes.into_iter().map(|(_, volume)| volume).collect(),
             builds,
+            scripts,
             operators: model
                 .operators
                 .iter()
@@ -200,6 +203,38 @@ impl<'f> Finish<'f, '_, '_> {
             objects,
         };
         (component, services)
+    }
+
+    /// Renders a component's scripts for people.
+    fn scripts(
+        &mut self,
+        at: usize,
+        names: &Names<'_>,
+        context: &tera::Context,
+        findings: &mut Vec<Finding>,
+    ) -> BTreeMap<String, Content> {
+        let draft = &self.drafts[at];
+        let blueprint = &draft.blueprint;
+        let mut scripts = BTreeMap::new();
+        for (name, script) in &blueprint.model.scripts {
+            let place = || blueprint.place(["scripts", name, "when"]);
+            if draft.unsupported.is_some()
+                || !draft.holds(script.when.as_ref(), names, place, findings)
+            {
+                continue;
+            }
+            let origin = blueprint.place(["scripts", name, "template"]);
+            let text = self.resolver.cache.engine.file(
+                self.resolver.sources,
+                blueprint,
+                &script.template,
+                &origin,
+                context,
+                findings,
+            );
+            scripts.extend(text.map(|text| (name.clone(), text)));
+        }
+        scripts
     }
 
     pub(super) fn volumes(&mut self, at: usize) -> Vec<(&'f str, Volume)> {

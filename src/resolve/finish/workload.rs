@@ -878,6 +878,9 @@ impl<'f> Finish<'f, '_, '_> {
                     timeout: seconds(job.timeout.as_ref(), "timeout", findings),
                     deadline: seconds(job.deadline.as_ref(), "deadline", findings),
                 },
+                None if job.on_demand => Kind::OnDemand {
+                    timeout: seconds(job.timeout.as_ref(), "timeout", findings),
+                },
                 None => Kind::Job {
                     timeout: seconds(job.timeout.as_ref(), "timeout", findings),
                 },
