@@ -231,6 +231,18 @@ words! {
 }
 
 words! {
+    /// Where the certificate of the public host names comes from, outside Kubernetes.
+    PublicTls {
+        /// The platform's own authority issues it.
+        Internal = "internal",
+        /// The user has one, and puts it beside the secrets.
+        Own = "own",
+        /// There is none: what is public is not encrypted.
+        Off = "off",
+    }
+}
+
+words! {
     /// A Pod Security Standard, strictest first.
     PodSecurity {
         /// Nothing that is not needed to run.

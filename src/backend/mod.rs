@@ -4,6 +4,7 @@ pub mod compose;
 pub mod kubernetes;
 pub mod readme;
 pub mod subnets;
+pub(crate) mod tls;
 
 use crate::bundle::{Bundle, BundlePath, File};
 use crate::diagnostic::{Finding, Rule, Severity};

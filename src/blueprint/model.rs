@@ -388,7 +388,7 @@ pub struct Workload {
     pub egress: Option<EgressSpec>,
     /// Why and how it uses the Kubernetes API.
     pub cluster_api: Option<ClusterApiSpec>,
-    /// A certificate of the platform's own authority, with the service's names.
+    /// A certificate with its key, for the service's names or the public ones.
     pub certificate: Option<CertificateSpec>,
     /// Own services that must be healthy before it starts.
     #[serde(default)]
@@ -532,12 +532,19 @@ pub struct ApiRule {
     pub verbs: Vec<String>,
 }
 
-/// A certificate of the platform's own authority: `tls.crt`, `tls.key` and `ca.crt` in a folder.
+/// A certificate with its key and the authority that others trust: `tls.crt`, `tls.key` and `ca.crt` in a folder.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateSpec {
     /// The folder.
     pub path: String,
+    /// Whether it bears the public host names, rather than those of the service.
+    #[serde(default)]
+    pub public: bool,
+    /// What makes the service read a renewed one: a signal (`HUP`), or `self` where it looks by itself; a restart unless
+    /// given.
+    #[schemars(extend("pattern" = "^(self|[A-Z][A-Z0-9]*)$"))]
+    pub reload: Option<String>,
     /// Leave it out when this is false.
     pub when: Option<Expr>,
 }
@@ -913,7 +920,7 @@ pub struct Provide {
     /// Service that provides it.
     pub service: String,
     /// Port of the service.
-    pub port: String,
+    pub port: Filled,
     /// Jobs that must have run before a consumer starts.
     #[serde(default)]
     pub after: Vec<String>,

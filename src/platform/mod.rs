@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Place;
 use crate::terms::{
     Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
-    ProbeTool, Protocol, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target, Zone,
+    ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target,
+    Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -37,6 +38,8 @@ pub struct Platform {
     pub flows: Vec<Flow>,
     /// All secrets, sorted by name.
     pub secrets: Vec<Secret>,
+    /// All certificates of services, sorted by name.
+    pub certificates: Vec<Certificate>,
     /// What people and clients outside reach, sorted by URL.
     pub endpoints: Vec<Endpoint>,
     /// What the proxy's component is called, and how it is reached, if there is one.
@@ -76,6 +79,8 @@ pub struct Environment {
     pub storage: Storage,
     /// Registry that built images are pushed to.
     pub registry: Option<String>,
+    /// Where certificates come from, and how long they are good.
+    pub tls: Tls,
     /// The cluster, on Kubernetes.
     pub cluster: Option<Cluster>,
     /// Profiles, sorted by name.
@@ -94,6 +99,19 @@ impl Environment {
     pub fn has_gateway(&self) -> bool {
         self.cluster.as_ref().is_some_and(|cluster| cluster.mesh)
     }
+}
+
+/// Where certificates come from, and how long they are good.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Where that of the public host names comes from; none where the target has a gateway with keys of its own.
+    pub public: Option<PublicTls>,
+    /// How long a certificate is good, in whole days.
+    pub lifetime: Seconds,
+    /// How long before its end it is renewed.
+    pub renew_before: Seconds,
+    /// How long the platform's authority is good, in whole days.
+    pub authority_lifetime: Seconds,
 }
 
 /// Minor versions of Kubernetes that bundles are made for.
@@ -430,8 +448,8 @@ pub struct Service {
     pub inside: Option<usize>,
     /// Why and how it uses the Kubernetes API, if it does.
     pub cluster_api: Option<ClusterApi>,
-    /// Where it finds a certificate of the platform's own authority, if it has one.
-    pub certificate: Option<String>,
+    /// The certificate that it is handed, if there is one.
+    pub certificate: Option<CertificateUse>,
     /// What must be so before it starts.
     pub start_after: Vec<StartAfter>,
     /// How to tell whether it is well.
@@ -860,6 +878,52 @@ pub fn versioned(secret: &str, version: u32) -> String {
     format!("{secret}-v{version}")
 }
 
+/// A certificate with its key, for one service, or for all that bear the public host names.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// Its name: that of the service, or [`PUBLIC`].
+    pub name: String,
+    /// The DNS names that it bears. A cluster adds the longer forms of those that are services'.
+    pub names: Vec<String>,
+    /// Whether it is that of the public host names.
+    pub public: bool,
+    /// Whether the user has it from elsewhere, rather than the platform's authority.
+    pub given: bool,
+    /// Positions of the services that are handed it, sorted.
+    pub services: Vec<usize>,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// The name of the certificate of the public host names.
+pub const PUBLIC: &str = "public";
+
+/// The name of the authority's own certificate.
+pub const AUTHORITY: &str = "ca";
+
+/// A certificate in a container: the files `tls.crt`, `tls.key` and, unless it was [given](Certificate::given) without,
+/// `ca.crt`, the authority that others of the platform trust.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateUse {
+    /// Name of the certificate.
+    pub name: String,
+    /// The folder that it lies in.
+    pub path: String,
+    /// What makes the service read a renewed one.
+    pub reload: Reload,
+}
+
+/// What makes a service read files that were replaced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reload {
+    /// A restart.
+    Restart,
+    /// A signal to its first process.
+    Signal(String),
+    /// Nothing: it looks by itself.
+    Itself,
+}
+
 /// Something that people or clients outside reach.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -915,6 +979,13 @@ impl Platform {
             .map(Service::pod_security)
             .max()
             .unwrap_or(PodSecurity::Restricted)
+    }
+
+    /// Returns the certificate that a service is handed, if there is one.
+    pub fn certificate_of(&self, service: &Service) -> Option<&Certificate> {
+        let name = &service.certificate.as_ref()?.name;
+        let mut all = self.certificates.iter();
+        all.find(|certificate| certificate.name == *name)
     }
 
     /// Returns the component of a service.

@@ -9,6 +9,7 @@ mod finish;
 mod place;
 mod render;
 mod service;
+mod tls;
 pub mod trace;
 pub mod wire;
 
@@ -108,6 +109,7 @@ pub fn resolve(
             "project",
             Value::from(environment.project(&layered.platform.value)),
         ),
+        ("tls", tls::names(&environment.tls)),
         (
             "namespace",
             Value::from(
@@ -596,6 +598,7 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             .registry
             .as_ref()
             .map(|registry| registry.value.clone()),
+        tls: tls::resolve(layered, trace, findings),
         cluster,
         profiles: layered
             .profiles

@@ -9,10 +9,11 @@ use super::Topology;
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Size, StorageKind, Target,
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size, StorageKind,
+    Target,
 };
 use crate::tree::{Node, Tree};
-use crate::units::{Bytes, MilliCpu};
+use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
 
 /// An environment changes something that does not exist.
@@ -99,6 +100,8 @@ pub struct Layered {
     pub registry: Option<Sourced<String>>,
     /// Versions of secrets by name.
     pub secret_versions: BTreeMap<String, Sourced<u32>>,
+    /// Certificates.
+    pub tls: LayeredTls,
     /// What only Kubernetes has.
     pub kubernetes: LayeredKubernetes,
     /// Sets of components that start only when asked for, sorted by name.
@@ -165,6 +168,19 @@ pub struct LayeredStorage {
     pub server: Option<String>,
     /// Exported folder.
     pub path: Option<String>,
+}
+
+/// Certificates, as far as the user described them.
+#[derive(Clone, Debug, Default)]
+pub struct LayeredTls {
+    /// Where that of the public host names comes from.
+    pub public: Option<Sourced<PublicTls>>,
+    /// How long one is good.
+    pub lifetime: Option<Sourced<Seconds>>,
+    /// How long before its end it is renewed.
+    pub renew_before: Option<Sourced<Seconds>>,
+    /// How long the authority is good.
+    pub authority_lifetime: Option<Sourced<Seconds>>,
 }
 
 /// The cluster that an environment runs in, as far as the user described it.
@@ -420,6 +436,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
                 Some((name.to_owned(), Sourced::from_tree(tree, version)))
             })
             .collect(),
+        tls: read_tls(environment.get("tls")),
         kubernetes,
         profiles,
         keep: texts(environment.get("keep"))
@@ -429,6 +446,19 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         allow,
         components: read,
     })
+}
+
+fn read_tls(tree: Option<&Tree>) -> LayeredTls {
+    let time = |key: &str| word(tree.and_then(|tree| tree.get(key)), Seconds::parse);
+    LayeredTls {
+        public: word(
+            tree.and_then(|tree| tree.get("public")),
+            PublicTls::from_word,
+        ),
+        lifetime: time("lifetime"),
+        renew_before: time("renew_before"),
+        authority_lifetime: time("authority_lifetime"),
+    }
 }
 
 fn read_kubernetes(

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Size, StorageKind, Target,
+    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size, StorageKind,
+    Target,
 };
 use crate::value::Value;
 
@@ -237,6 +238,9 @@ pub struct Environment {
     #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 9999 }))]
     #[schemars(extend("examples" = [{ "superset-secret-key": 2 }]))]
     secret_versions: Option<BTreeMap<String, i64>>,
+    /// Certificates: whose, and how long they are good.
+    #[schemars(extend("examples" = [{ "public": "internal" }]))]
+    tls: Option<Tls>,
     /// What only Kubernetes has.
     #[schemars(extend("examples" = [{ "version": "1.36", "cloud": "aws" }]))]
     kubernetes: Option<Kubernetes>,
@@ -278,6 +282,26 @@ struct ProfileTable {
     start: Vec<String>,
     /// Components that it leaves no room for: they are stopped before it starts.
     stop: Option<Vec<String>>,
+}
+
+/// Certificates of the platform's services.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Where the certificate of the public host names comes from: the platform's own authority, you, or nowhere, which
+    /// leaves what is public unencrypted. `off` on compose and `internal` on swarm unless given. Not for Kubernetes, where
+    /// `kubernetes.issuer` and `kubernetes.tls_secret` say it.
+    #[schemars(extend("examples" = ["own"]))]
+    public: Option<PublicTls>,
+    /// How long a certificate of the platform's authority is good, in whole days.
+    #[schemars(extend("format" = "duration", "default" = "90d", "examples" = ["30d"]))]
+    lifetime: Option<String>,
+    /// How long before its end a certificate is renewed; when a third of its time is left unless given.
+    #[schemars(extend("format" = "duration", "examples" = ["30d"]))]
+    renew_before: Option<String>,
+    /// How long the authority itself is good, in whole days. It is made once and never renewed by itself outside Kubernetes.
+    #[schemars(extend("format" = "duration", "default" = "3650d", "examples" = ["1825d"]))]
+    authority_lifetime: Option<String>,
 }
 
 /// The cluster that an environment runs in.

@@ -61,6 +61,11 @@ const TABLES: &[(&str, &str, &str)] = &[
         "/properties/environments/additionalProperties/properties/storage",
         "`server` and `path` are needed for `nfs`.",
     ),
+    (
+        "[environments.NAME.tls]",
+        "/properties/environments/additionalProperties/properties/tls",
+        "How certificates are made, handed out and renewed: [tls.md](../tls.md).",
+    ),
 ];
 
 /// What holds where a key is left out, where the schema cannot say it: table, key, words.
@@ -126,6 +131,16 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
         "`127.0.0.1` on compose, else `0.0.0.0`",
     ),
     ("[environments.NAME]", "storage", "local"),
+    (
+        "[environments.NAME.tls]",
+        "public",
+        "`off` on compose, `internal` on swarm",
+    ),
+    (
+        "[environments.NAME.tls]",
+        "renew_before",
+        "a third of `lifetime`",
+    ),
     ("[[environments.NAME.hosts]]", "reserve", "an eighth"),
     ("[environments.NAME.hosts.reserve]", "memory", "an eighth"),
     ("[environments.NAME.hosts.reserve]", "cpus", "an eighth"),

@@ -4,6 +4,7 @@
 //! a README. Compose reads secrets as bind mounts and ignores their owner and mode, so a one-shot service hands every
 //! service its own, which keeps the files on the host readable by their owner only.
 
+mod certificates;
 mod crontab;
 mod inside;
 mod model;
@@ -25,7 +26,7 @@ use model::{
 
 use serde_saphyr::{DoubleQuoted, FlowSeq};
 
-use super::{Files, readme, subnets};
+use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
 use crate::platform::{Ask, EnvValue, File, Flow, Platform, Service};
@@ -112,6 +113,12 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
                     labelled(&component.name, "secrets"),
                 );
             }
+            if service.certificate.is_some() {
+                compose.volumes.insert(
+                    certificates::volume(&service.name),
+                    labelled(&component.name, "certificate"),
+                );
+            }
             let joined = networks.joined(at, instance.number);
             let built = compose_service(platform, at, &instance, &paths, joined, manifests);
             compose.services.insert(instance.name.clone(), built);
@@ -152,6 +159,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         files.add("crontab", text, false, place);
     }
     files.add_scripts(platform);
+    tls::add(platform, &mut files);
     files.ignore_secrets(place);
     files.add(
         "README.md",
@@ -506,6 +514,7 @@ fn compose_service(
             bind: None,
         });
     }
+    volumes.extend(certificates::mount(service));
     let privileged = service.privileged.is_some();
     model::Service {
         profiles: platform
@@ -760,7 +769,9 @@ fn healthcheck(service: &Service) -> Option<Healthcheck> {
 
 /// Says whether a service waits for its secrets or volumes to be handed over.
 fn needs_prepare(platform: &Platform, service: &Service) -> bool {
-    !service.secrets.is_empty() || !owned_volumes(platform, service).is_empty()
+    !service.secrets.is_empty()
+        || service.certificate.is_some()
+        || !owned_volumes(platform, service).is_empty()
 }
 
 /// Lists the volumes whose top folder must belong to the service's user, with that user.
@@ -787,18 +798,30 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
     let mut volumes = Vec::new();
     let mut owned = BTreeMap::new();
     let mut given = Vec::new();
+    let mut certificates = Vec::new();
     let services = platform.services.iter();
     for service in services.filter(|service| service.inside.is_none()) {
         owned.extend(owned_volumes(platform, service));
+        let (user, group) = service.user.unwrap_or((0, 0));
+        let always = platform.profile_of(service).is_none();
+        let needed = if always { "always" } else { "profile" };
+        if let Some(certificate) = platform.certificate_of(service) {
+            certificates.push(serde_json::json!({
+                "service": service.name,
+                "owner": format!("{user}:{group}"),
+                "needed": needed,
+                "name": certificate.name,
+                "given": certificate.given,
+            }));
+            volumes.push(certificates::given(service));
+        }
         if service.secrets.is_empty() {
             continue;
         }
-        let (user, group) = service.user.unwrap_or((0, 0));
-        let always = platform.profile_of(service).is_none() && !service.kind.waits_to_be_told();
         given.push(serde_json::json!({
             "name": service.name,
             "owner": format!("{user}:{group}"),
-            "needed": if always { "always" } else { "profile" },
+            "needed": needed,
             "secrets": service.secrets,
         }));
         volumes.push(Mount {
@@ -810,7 +833,7 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
             bind: None,
         });
     }
-    if owned.is_empty() && given.is_empty() {
+    if owned.is_empty() && given.is_empty() && certificates.is_empty() {
         return None;
     }
     let mut data = Vec::new();
@@ -826,7 +849,7 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
             bind: None,
         });
     }
-    if !given.is_empty() {
+    if !given.is_empty() || !certificates.is_empty() {
         volumes.push(Mount {
             kind: "bind",
             source: "./secrets".to_owned(),
@@ -840,8 +863,13 @@ fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)
         });
     }
     volumes.sort_by(|left, right| left.target.cmp(&right.target));
-    let context =
-        serde_json::json!({ "header": header("the topology"), "volumes": data, "services": given });
+    let context = serde_json::json!({
+        "header": header("the topology"),
+        "volumes": data,
+        "services": given,
+        "certificates": certificates,
+        "script": tls::SCRIPT,
+    });
     let text = render_own(include_str!("prepare.sh.tera"), &context);
     let service = model::Service {
         image: PREPARE_IMAGE.to_owned(),

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::object::{Custom, Object};
-use crate::platform::{Service, member_hosts};
+use crate::platform;
+use crate::units::Seconds;
 
 const CERT_MANAGER: &str = "cert-manager.io/v1";
 
@@ -17,11 +18,8 @@ const AUTHORITY: &str = "platform-authority";
 /// The Issuer that the authority's own certificate comes from.
 const SELF_SIGNED: &str = "self-signed";
 
-/// How long the authority's certificate is good, and how long before its end there is a new one: ten years and one.
-const AUTHORITY_TIME: (&str, &str) = ("87600h", "8760h");
-
-/// The same for what it signs: ninety days and thirty.
-const TIME: (&str, &str) = ("2160h", "720h");
+/// The last part of the authority's time, in which there is a new one.
+const AUTHORITY_PART: u64 = 10;
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,9 +50,9 @@ struct Certificate {
     #[serde(rename = "isCA", skip_serializing_if = "Option::is_none")]
     is_ca: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<&'static str>,
+    duration: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    renew_before: Option<&'static str>,
+    renew_before: Option<String>,
     private_key: PrivateKey,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     usages: Vec<&'static str>,
@@ -95,19 +93,39 @@ fn issuer(kind: &'static str, name: &str) -> IssuerRef {
     }
 }
 
-/// Returns the name of the Secret that a service's certificate lies in: `tls.crt`, `tls.key` and `ca.crt`.
-pub(super) fn secret(service: &Service) -> String {
-    format!("{}-certificate", service.name)
+/// Returns the name of the Secret that a certificate lies in: `tls.crt`, `tls.key` and `ca.crt`. The public one is the
+/// gateway's.
+pub(super) fn secret(context: &Context<'_>, certificate: &platform::Certificate) -> String {
+    if certificate.public {
+        context.cluster.tls_secret.clone()
+    } else {
+        format!("{}-certificate", certificate.name)
+    }
+}
+
+/// Writes a time the way cert-manager does.
+fn time(time: Seconds) -> String {
+    if time.0.is_multiple_of(3600) {
+        format!("{}h", time.0 / 3600)
+    } else {
+        format!("{}s", time.0)
+    }
 }
 
 /// Makes the platform's authority, if some service has a certificate of it.
-pub(super) fn platform(context: &Context<'_>) -> Vec<Object> {
-    let services = &context.platform.services;
-    if services.iter().all(|service| service.certificate.is_none()) {
+pub(super) fn authority(context: &Context<'_>) -> Vec<Object> {
+    let certificates = &context.platform.certificates;
+    if certificates.iter().all(|certificate| certificate.public) {
         return Vec::new();
     }
+    let tls = &context.platform.environment.tls;
+    // What it signs must not outlive it.
+    let renew_before = Seconds(
+        tls.lifetime
+            .0
+            .max(tls.authority_lifetime.0 / AUTHORITY_PART),
+    );
     let meta = |name: &str| context.meta(name, context.platform_labels());
-    let (duration, renew_before) = AUTHORITY_TIME;
     vec![
         Custom::object(
             CERT_MANAGER,
@@ -127,8 +145,8 @@ pub(super) fn platform(context: &Context<'_>) -> Vec<Object> {
                 common_name: Some(format!("{} internal authority", context.platform.name)),
                 dns_names: Vec::new(),
                 is_ca: Some(true),
-                duration: Some(duration),
-                renew_before: Some(renew_before),
+                duration: Some(time(tls.authority_lifetime)),
+                renew_before: Some(time(renew_before)),
                 private_key: PrivateKey::NEW,
                 usages: Vec::new(),
                 issuer_ref: issuer("Issuer", SELF_SIGNED),
@@ -148,38 +166,37 @@ pub(super) fn platform(context: &Context<'_>) -> Vec<Object> {
     ]
 }
 
-/// Makes the certificate of a service, if it has one.
+/// Makes the certificate of a service, if it has one of its own.
 pub(super) fn service(context: &Context<'_>, at: usize) -> Option<Object> {
     let service = context.service(at);
-    service.certificate.as_ref()?;
+    let certificate = context.platform.certificate_of(service)?;
+    if certificate.public {
+        return None;
+    }
     let namespace = &context.cluster.namespace;
-    let hosts = std::iter::once(service.host().to_owned()).chain(
-        service
-            .members
-            .then(|| member_hosts(&service.name, service.replicas.max))
-            .into_iter()
-            .flatten(),
-    );
-    let mut dns_names: Vec<String> = hosts
-        .flat_map(|host| {
-            let full = ["", ".svc", ".svc.cluster.local"]
-                .map(|suffix| format!("{host}.{namespace}{suffix}"));
-            std::iter::once(host).chain(full)
-        })
-        .collect();
-    dns_names.push("localhost".to_owned());
-    let (duration, renew_before) = TIME;
+    let dns_names = certificate.names.iter().flat_map(|name| {
+        // Names in a cluster have longer forms; a machine's name for itself has none.
+        let suffixes: &[&str] = match name.as_str() {
+            "localhost" => &[],
+            _ => &["", ".svc", ".svc.cluster.local"],
+        };
+        let full = suffixes
+            .iter()
+            .map(move |suffix| format!("{name}.{namespace}{suffix}"));
+        std::iter::once(name.clone()).chain(full)
+    });
+    let tls = &context.platform.environment.tls;
     Some(Custom::object(
         CERT_MANAGER,
         "Certificate",
         context.meta(&service.name, context.service_labels(service)),
         Certificate {
-            secret_name: secret(service),
+            secret_name: secret(context, certificate),
             common_name: None,
-            dns_names,
+            dns_names: dns_names.collect(),
             is_ca: None,
-            duration: Some(duration),
-            renew_before: Some(renew_before),
+            duration: Some(time(tls.lifetime)),
+            renew_before: Some(time(tls.renew_before)),
             private_key: PrivateKey::NEW,
             usages: vec!["digital signature", "server auth", "client auth"],
             issuer_ref: issuer("Issuer", AUTHORITY),

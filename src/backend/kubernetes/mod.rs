@@ -212,7 +212,7 @@ impl Manifests {
             PLATFORM,
             "10-authority",
             None,
-            certificates::platform(context),
+            certificates::authority(context),
         );
         add(PLATFORM, "20-mesh", None, mesh::platform(context));
         let mut gateway = gateway::platform(context);

@@ -410,11 +410,11 @@ pub(super) fn is_stateful(service: &Service) -> bool {
 
 fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
     let mut volumes = Vec::new();
-    if service.certificate.is_some() {
+    if let Some(certificate) = context.platform.certificate_of(service) {
         volumes.push(Volume {
             name: CERTIFICATE.to_owned(),
             secret: Some(SecretVolumeSource {
-                secret_name: Some(certificates::secret(service)),
+                secret_name: Some(certificates::secret(context, certificate)),
                 default_mode: Some(OWN),
                 ..SecretVolumeSource::default()
             }),
@@ -526,7 +526,7 @@ fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
         service
             .certificate
             .as_ref()
-            .map(|path| at(CERTIFICATE, path, true)),
+            .map(|certificate| at(CERTIFICATE, &certificate.path, true)),
     );
     mounts.extend(service.files.iter().map(|(path, file)| VolumeMount {
         sub_path: Some(config::key(file)),

@@ -177,7 +177,7 @@ fn the_gateway_of_the_mesh() {
 #[test]
 fn certificates() {
     let text = made(TOPOLOGY, |context| {
-        let mut objects = certificates::platform(context);
+        let mut objects = certificates::authority(context);
         objects.extend(of_services(context, |at| {
             certificates::service(context, at).into_iter().collect()
         }));

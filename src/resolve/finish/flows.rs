@@ -26,7 +26,7 @@ impl<'f> Finish<'f, '_, '_> {
                         Flow {
                             from,
                             to,
-                            port: provide.port.clone(),
+                            port: self.provided_port(binding.provider, &binding.provide),
                             reason: FlowReason::Need(binding.need.clone()),
                         }
                     }));

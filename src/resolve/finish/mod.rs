@@ -1,6 +1,7 @@
 //! The last step of resolving: drafts, bindings and sizes become the platform.
 
 mod assemble;
+mod certificates;
 mod flows;
 mod guests;
 mod publish;
@@ -203,12 +204,14 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             &self.resolver.environment.hosts,
             self.resolver.environment.target,
         );
+        let certificates = self.certificates(&services, &endpoints);
         Some(Platform {
             name: self.resolver.layered.platform.value.clone(),
             components,
             services,
             flows,
             secrets: secrets.into_values().collect(),
+            certificates,
             endpoints,
             edge,
             licences: super::licences(self.resolver.layered),
@@ -230,6 +233,14 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         self.resolver
             .findings
             .push(Finding::new(&FAULTY_BLUEPRINT, place, message));
+    }
+
+    /// Returns the name of the port that a component provides something on. One that cannot be filled in is no port's name.
+    fn provided_port(&self, component: usize, provide: &str) -> String {
+        let draft = &self.drafts[component];
+        let port = &draft.blueprint.model.provides[provide].port;
+        let filled = port.parsed.fill_text(&Names::new(&draft.base));
+        filled.unwrap_or_else(|_| port.written.clone())
     }
 
     fn component_at(&self, service: usize) -> usize {

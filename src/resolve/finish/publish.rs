@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::service::hosts;
 use super::super::trace::Explained;
 use super::*;
 use crate::blueprint::expression::Names;
@@ -37,7 +38,7 @@ impl<'f> Finish<'f, '_, '_> {
             let sized = self.sized[component]
                 .iter()
                 .find(|sized| sized.key == model.service)?;
-            sized.ports.get(&model.port)
+            sized.ports.get(&self.provided_port(component, &provide))
         });
         match (service, port) {
             (Some(service), Some(port)) => Some(Edge {
@@ -159,6 +160,16 @@ impl<'f> Finish<'f, '_, '_> {
                 !profiles.any(|profile| profile.stops.contains(&at))
                     && (profile.is_none() || *profile == self.drafts[*edge].profile)
             });
+            let members = sized.service.is_some_and(|service| service.members);
+            let (upstreams, replicas) = if self.drafts[at].guest {
+                // The service that the cluster is in answers to its name.
+                (vec![sized.name.clone()], 1)
+            } else if members {
+                let target = self.resolver.environment.target;
+                (hosts(&sized.name, true, sized.replicas.min, target), 1)
+            } else {
+                (vec![sized.name.clone()], sized.replicas.max)
+            };
             routes.push(Value::table([
                 (
                     "kind",
@@ -175,7 +186,8 @@ impl<'f> Finish<'f, '_, '_> {
                 ("upstream", Value::from(sized.name.as_str())),
                 ("port", Value::from(u64::from(port.number))),
                 ("protocol", Value::from(port.protocol.word())),
-                ("replicas", Value::from(sized.replicas.min)),
+                ("upstreams", Value::from(upstreams)),
+                ("replicas", Value::from(replicas)),
                 ("websocket", Value::Bool(spec.websocket)),
                 ("timeout", Value::from(endpoint.timeout.0)),
                 ("max_body", Value::from(endpoint.max_body.0)),

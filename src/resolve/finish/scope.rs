@@ -85,7 +85,8 @@ impl<'f> Finish<'f, '_, '_> {
             let sized = self.sized[binding.provider]
                 .iter()
                 .find(|sized| sized.key == provide.service);
-            let port = sized.and_then(|sized| sized.ports.get(&provide.port));
+            let port_name = self.provided_port(binding.provider, &binding.provide);
+            let port = sized.and_then(|sized| sized.ports.get(&port_name));
             // Where an operator runs the system, the blueprint says what its host is called.
             if !values.contains_key("host") {
                 match (sized, port) {
@@ -99,10 +100,9 @@ impl<'f> Finish<'f, '_, '_> {
                             &FAULTY_BLUEPRINT,
                             place,
                             format!(
-                                "`{}` names service `{}` and port `{}`, which do not run on {}",
+                                "`{}` names service `{}` and port `{port_name}`, which do not run on {}",
                                 binding.provide,
                                 provide.service,
-                                provide.port,
                                 self.resolver.environment.target
                             ),
                         ));
@@ -114,7 +114,7 @@ impl<'f> Finish<'f, '_, '_> {
                 .model
                 .services
                 .get(&provide.service)
-                .and_then(|service| service.workload.ports.get(&provide.port))
+                .and_then(|service| service.workload.ports.get(&port_name))
             {
                 values
                     .entry("protocol".to_owned())

@@ -15,8 +15,8 @@ use crate::blueprint::model::{
 };
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{
-    ApiRule, Ask, ClusterApi, Content, Egress, EnvValue, File, Image, Jvm, Kind, Mount, Port,
-    Probe, Service, StartAfter, Volume,
+    AUTHORITY, ApiRule, Ask, CertificateUse, ClusterApi, Content, Egress, EnvValue, File, Image,
+    Jvm, Kind, Mount, PUBLIC, Port, Probe, Reload, Service, StartAfter, Volume,
 };
 use crate::terms::ProbeTool;
 use crate::units::{Bytes, Seconds};
@@ -146,6 +146,33 @@ impl<'f> Finish<'f, '_, '_> {
             let place = || place(&["certificate", "when"]);
             draft.holds(spec.when.as_ref(), &names, place, &mut findings)
         });
+        if certificate.is_some_and(|spec| !spec.public)
+            && [AUTHORITY, PUBLIC].contains(&sized.name.as_str())
+        {
+            findings.push(
+                Finding::new(
+                    &DUPLICATE_NAME,
+                    draft.place.clone(),
+                    format!(
+                        "the certificate of `{}` would be called like another one of the platform",
+                        sized.name
+                    ),
+                )
+                .help("rename the component"),
+            );
+        }
+        if let Some(spec) = certificate
+            && !is_container_path(&spec.path)
+        {
+            findings.push(
+                Finding::new(
+                    &FAULTY_BLUEPRINT,
+                    place(&["certificate", "path"]),
+                    format!("`{}` is not an absolute path without `..`", spec.path),
+                )
+                .help("a certificate lies in a folder that is named by its full path"),
+            );
+        }
         let quorum = sized.service.and_then(|service| service.quorum.as_ref());
         let quorum = quorum.map_or(1, |quorum| {
             let place = place(&["quorum"]);
@@ -215,7 +242,15 @@ impl<'f> Finish<'f, '_, '_> {
                     })
                     .collect(),
             }),
-            certificate: certificate.map(|spec| spec.path.clone()),
+            certificate: certificate.map(|spec| CertificateUse {
+                name: if spec.public { PUBLIC } else { &sized.name }.to_owned(),
+                path: spec.path.clone(),
+                reload: match spec.reload.as_deref() {
+                    None => Reload::Restart,
+                    Some("self") => Reload::Itself,
+                    Some(signal) => Reload::Signal(signal.to_owned()),
+                },
+            }),
             start_after,
             probe,
             resources: sized.resources.clone(),

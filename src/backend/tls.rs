@@ -1,0 +1,98 @@
+//! Certificates of a bundle whose target has nothing that issues them: a script, and what each certificate says.
+//!
+//! In comes a platform, out come `tls/issue.sh` and the configurations that it hands to OpenSSL. Keys and certificates are
+//! made where the bundle is started, beside its secrets, so that the bundle itself stays the same everywhere.
+
+use serde::Serialize;
+
+use super::Files;
+use crate::platform::{Certificate, Platform};
+use crate::template::{header, render_own};
+use crate::units::Seconds;
+
+/// Folder of the keys and certificates in a bundle's folder: the authority's `ca.crt` and `ca.key`, and a folder with
+/// `tls.crt` and `tls.key` for each certificate.
+pub(crate) const FOLDER: &str = "secrets/tls";
+
+/// The script that makes them.
+pub(crate) const SCRIPT: &str = "tls/issue.sh";
+
+const DAY: u64 = 86_400;
+
+/// The longest name that the subject of a certificate may have. Source: RFC 5280, ub-common-name.
+const LONGEST_SUBJECT: usize = 64;
+
+#[derive(Serialize)]
+struct Issue<'p> {
+    header: String,
+    folder: &'static str,
+    certificates: &'p [Row<'p>],
+    issued: Vec<&'p Row<'p>>,
+    given: bool,
+    lifetime_days: u64,
+    authority_days: u64,
+    renew_before: u64,
+    renew_days: u64,
+}
+
+#[derive(Serialize)]
+struct Row<'p> {
+    name: &'p str,
+    names: &'p [String],
+    given: bool,
+}
+
+impl<'p> From<&'p Certificate> for Row<'p> {
+    fn from(certificate: &'p Certificate) -> Self {
+        Self {
+            name: &certificate.name,
+            names: &certificate.names,
+            given: certificate.given,
+        }
+    }
+}
+
+/// Adds the script and its configurations to a bundle, if a service has a certificate.
+pub(crate) fn add(platform: &Platform, files: &mut Files) {
+    if platform.certificates.is_empty() {
+        return;
+    }
+    let place = &platform.environment.place;
+    let tls = &platform.environment.tls;
+    let rows: Vec<Row<'_>> = platform.certificates.iter().map(Row::from).collect();
+    let issued: Vec<&Row<'_>> = rows.iter().filter(|row| !row.given).collect();
+    if !issued.is_empty() {
+        let mut authority = format!(
+            "{} {} internal authority",
+            platform.name, platform.environment.name
+        );
+        authority.truncate(LONGEST_SUBJECT);
+        let data = serde_json::json!({ "header": header("the topology"), "authority": authority.trim_end() });
+        let text = render_own(include_str!("tls/ca.cnf.tera"), &data);
+        files.add("tls/ca.cnf", text, false, place);
+    }
+    for row in &issued {
+        // Names of services and hosts have no character that means something to OpenSSL's configuration.
+        let data = serde_json::json!({ "header": header("the topology"), "name": row.name, "names": row.names });
+        let text = render_own(include_str!("tls/certificate.cnf.tera"), &data);
+        let path = format!("tls/{}.cnf", row.name);
+        files.add(&path, text.trim_end().to_owned() + "\n", false, place);
+    }
+    let data = Issue {
+        header: header("the topology"),
+        folder: FOLDER,
+        given: rows.iter().any(|row| row.given),
+        issued,
+        certificates: &rows,
+        lifetime_days: days(tls.lifetime),
+        authority_days: days(tls.authority_lifetime),
+        renew_before: tls.renew_before.0,
+        renew_days: days(tls.renew_before),
+    };
+    let text = render_own(include_str!("tls/issue.sh.tera"), &data);
+    files.add(SCRIPT, text, true, place);
+}
+
+fn days(time: Seconds) -> u64 {
+    time.0.div_ceil(DAY)
+}

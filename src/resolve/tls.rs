@@ -1,0 +1,159 @@
+//! Certificates of an environment: where that of the public host names comes from, and how long they are good.
+//!
+//! In comes what the user said, out comes [`Tls`]. Times that contradict each other are reported at what the user wrote.
+
+use super::trace::{Explained, Trace};
+use crate::diagnostic::Finding;
+use crate::platform::Tls;
+use crate::schema::ILLEGAL_VALUE;
+use crate::source::Place;
+use crate::terms::{PublicTls, Target};
+use crate::topology::Layered;
+use crate::topology::layer::Sourced;
+use crate::units::Seconds;
+use crate::value::Value;
+
+const DAY: u64 = 86_400;
+
+/// Times unless the environment says others: what clients and auditors accept today, and an authority that outlives the
+/// platform's machines.
+const LIFETIME: Seconds = Seconds(90 * DAY);
+const AUTHORITY_LIFETIME: Seconds = Seconds(3650 * DAY);
+
+/// The last part of a certificate's time, in which it is renewed: long enough to notice that a renewal failed.
+const RENEWED_PART: u64 = 3;
+
+/// The longest time that anything is good: dates of certificates end with the year 9999, and programs count in less.
+const LONGEST: Seconds = Seconds(36_500 * DAY);
+
+/// Resolves what an environment says of certificates.
+pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Tls {
+    let given = &layered.tls;
+    let public = public(layered, trace, findings);
+    let mut time = |key: &str, set: &Option<Sourced<Seconds>>, (default, why): (Seconds, &str)| {
+        trace.record(
+            || format!("tls.{key}"),
+            || match set {
+                Some(set) => Explained::one(show(set.value), "set", set.place.clone()),
+                None => Explained::one(show(default), why, layered.place.clone()),
+            },
+        );
+        set.as_ref().map_or(default, |set| set.value)
+    };
+    let unless_given = "how long it is unless given";
+    let lifetime = time("lifetime", &given.lifetime, (LIFETIME, unless_given));
+    let renewed = Seconds(lifetime.0 / RENEWED_PART);
+    let tls = Tls {
+        public,
+        lifetime,
+        renew_before: time(
+            "renew_before",
+            &given.renew_before,
+            (renewed, "a third of the lifetime"),
+        ),
+        authority_lifetime: time(
+            "authority_lifetime",
+            &given.authority_lifetime,
+            (AUTHORITY_LIFETIME, unless_given),
+        ),
+    };
+    check(layered, &tls, findings);
+    tls
+}
+
+/// Makes what `environment.tls` stands for in expressions.
+pub(super) fn names(tls: &Tls) -> Value {
+    Value::table([("public", Value::from(tls.public.map(PublicTls::word)))])
+}
+
+fn public(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Option<PublicTls> {
+    let target = layered.target.value;
+    let given = layered.tls.public.as_ref();
+    let public = match (target, given) {
+        (Target::Kubernetes, None) => return None,
+        (Target::Kubernetes, Some(set)) => {
+            findings.push(
+                Finding::new(
+                    &ILLEGAL_VALUE,
+                    set.place.clone(),
+                    "on Kubernetes the gateway takes the certificate of the public host names from a Secret",
+                )
+                .help(
+                    "take `public` out; `kubernetes.issuer` names the ClusterIssuer that fills the Secret `kubernetes.tls_secret`, \
+                     and without an issuer you fill it",
+                ),
+            );
+            return None;
+        }
+        (_, Some(set)) => set.value,
+        (Target::Compose, None) => PublicTls::Off,
+        (Target::Swarm, None) => PublicTls::Internal,
+    };
+    trace.record(
+        || "tls.public".to_owned(),
+        || match given {
+            Some(set) => Explained::one(public, "set", set.place.clone()),
+            None => Explained::one(
+                public,
+                format!("what is public is on {target} unless given"),
+                layered.target.place.clone(),
+            ),
+        },
+    );
+    Some(public)
+}
+
+/// Reports times that no certificate can have.
+fn check(layered: &Layered, tls: &Tls, findings: &mut Vec<Finding>) {
+    let given = &layered.tls;
+    let place = |set: &Option<Sourced<Seconds>>| set.as_ref().map(|set| set.place.clone());
+    let mut report = |place: Option<Place>, message: String, help: &str| {
+        let place = place.unwrap_or_else(|| layered.place.clone());
+        findings.push(Finding::new(&ILLEGAL_VALUE, place, message).help(help));
+    };
+    for (key, set) in [
+        ("lifetime", &given.lifetime),
+        ("authority_lifetime", &given.authority_lifetime),
+    ] {
+        let Some(set) = set else { continue };
+        let days = set.value.0 > 0 && set.value.0.is_multiple_of(DAY);
+        if !days || set.value > LONGEST {
+            report(
+                Some(set.place.clone()),
+                format!("`tls.{key}` is no number of whole days, a hundred years at most"),
+                "write it in days: \"90d\"",
+            );
+        }
+    }
+    if tls.renew_before >= tls.lifetime {
+        report(
+            place(&given.renew_before).or_else(|| place(&given.lifetime)),
+            format!(
+                "certificates are good for {} and renewed {} before their end: each would be renewed as soon as it is made",
+                show(tls.lifetime),
+                show(tls.renew_before)
+            ),
+            "renew when a third of the lifetime is left: `lifetime = \"90d\"`, `renew_before = \"30d\"`",
+        );
+    }
+    if tls.authority_lifetime <= tls.lifetime {
+        report(
+            place(&given.authority_lifetime).or_else(|| place(&given.lifetime)),
+            format!(
+                "the authority is good for {}, and ends no later than certificates of {} that it issues",
+                show(tls.authority_lifetime),
+                show(tls.lifetime)
+            ),
+            "give the authority years: `authority_lifetime = \"3650d\"`",
+        );
+    }
+}
+
+/// Writes a time as people do: in days where it is whole ones.
+fn show(time: Seconds) -> String {
+    if time.0.is_multiple_of(DAY) {
+        format!("{}d", time.0 / DAY)
+    } else {
+        time.to_string()
+    }
+}
