@@ -13,6 +13,15 @@ own() {
   [ "$(stat -c '%u:%g' "$1")" = "$2" ] || chown "$2" "$1"
 }
 
+# Usage: copy FILE FOLDER NAME USER:GROUP
+copy() {
+  # Written beside its place and renamed, so that a running service never reads half of it.
+  cp "$1" "$2/.new"
+  chmod 0400 "$2/.new"
+  chown "$4" "$2/.new"
+  mv -f "$2/.new" "$2/$3"
+}
+
 # Usage: give SERVICE USER:GROUP always|profile SECRET...
 give() {
   service=$1
@@ -29,11 +38,7 @@ give() {
       fi
       continue
     fi
-    # Written beside its place and renamed, so that a running service never reads half of it.
-    cp "/in/${name}" "${folder}/.new"
-    chmod 0400 "${folder}/.new"
-    chown "${owner}" "${folder}/.new"
-    mv -f "${folder}/.new" "${folder}/${name}"
+    copy "/in/${name}" "${folder}" "${name}" "${owner}"
   done
   # What the service may no longer read.
   for path in "${folder}"/*; do
