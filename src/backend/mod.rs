@@ -1,6 +1,7 @@
 //! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
 
 pub mod compose;
+mod docker;
 pub mod kubernetes;
 pub mod readme;
 pub mod subnets;

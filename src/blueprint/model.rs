@@ -436,6 +436,9 @@ pub struct Service {
     pub members: bool,
     /// How many replicas must run for it to work, as an expression; one unless given.
     pub quorum: Option<Expr>,
+    /// Whether its members change one by one, where the target lets the bundle choose.
+    #[serde(default)]
+    pub update: UpdateOrder,
     /// Who makes its pods, where that is not the bundle.
     pub managed: Option<ManagedSpec>,
     /// Why it must not run twice.
@@ -458,6 +461,18 @@ pub enum ServiceKind {
     Stateless,
     /// Replicas keep data of their own.
     Stateful,
+}
+
+/// How the members of a service change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum UpdateOrder {
+    /// One after the other, each when the one before it is well.
+    #[default]
+    OneByOne,
+    /// All at once: different ones do not work with each other.
+    Together,
 }
 
 /// A workload that ends.

@@ -17,24 +17,28 @@ static RULE: Rule = Rule {
 pub(super) const CHECK: Check = Check { rule: &RULE, run };
 
 fn run(platform: &Platform, findings: &mut Vec<Finding>) {
-    let storage = &platform.environment.storage;
     for component in platform
         .components
         .iter()
         .filter(|component| component.unsupported.is_none())
     {
         for volume in &component.volumes {
-            if let Some(reason) = volume.unsafe_on.get(&storage.kind) {
+            let (kind, place) = &volume.storage;
+            if let Some(reason) = volume.unsafe_on.get(kind) {
                 findings.push(
                     Finding::new(
                         &RULE,
-                        storage.place.clone(),
+                        place.clone(),
                         format!(
-                            "`{}` must not keep `{}` on {}",
-                            component.name, volume.key, storage.kind
+                            "`{}` must not keep `{}` on {kind}",
+                            component.name, volume.key
                         ),
                     )
                     .cause(reason.clone())
+                    .help(format!(
+                        "keep it on the host: components.{}.volumes.{}.storage = \"local\"",
+                        component.name, volume.key
+                    ))
                     .related(component.place.clone(), "the component")
                     .component(component.name.clone()),
                 );

@@ -187,6 +187,8 @@ pub struct Host {
     pub place: Place,
     /// The zone it stands in.
     pub zone: Option<String>,
+    /// Its labels: the user's own, `host` and `zone`.
+    pub labels: BTreeMap<String, String>,
     /// Its memory.
     pub memory: Bytes,
     /// Its processors.
@@ -198,6 +200,12 @@ pub struct Host {
 }
 
 impl Host {
+    /// Says whether it has the labels that a service asks for.
+    pub fn is_able(&self, service: &Service) -> bool {
+        let mut wanted = service.host_labels.iter();
+        wanted.all(|(name, (label, _))| self.labels.get(name) == Some(label))
+    }
+
     /// Returns the memory that services may take.
     pub fn memory_budget(&self) -> Bytes {
         Bytes(self.memory.0.saturating_sub(self.reserve_memory.0))
@@ -377,6 +385,8 @@ pub struct Volume {
     pub class: DiskClass,
     /// Whether several replicas use the same one.
     pub shared: bool,
+    /// What it lies on, and where that is said.
+    pub storage: (StorageKind, Place),
     /// Kinds of storage it must not lie on, with the reason.
     pub unsafe_on: BTreeMap<StorageKind, String>,
     /// Where it comes from.
@@ -480,6 +490,10 @@ pub struct Service {
     pub ulimits: BTreeMap<String, i64>,
     /// Settings its host must have: least value and reason.
     pub host_settings: BTreeMap<String, (i64, String)>,
+    /// Whether its members are exchanged all at once when they change, rather than one after the other.
+    pub update_together: bool,
+    /// Labels that its hosts must have, each with its place.
+    pub host_labels: BTreeMap<String, (String, Place)>,
     /// Hosts it is placed on, one per replica; empty where the target places it.
     pub placement: Vec<usize>,
 }

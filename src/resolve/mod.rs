@@ -701,6 +701,10 @@ fn cluster(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) ->
     }
 }
 
+/// Labels that every host has.
+const HOST_LABEL: &str = "host";
+const ZONE_LABEL: &str = "zone";
+
 fn hosts(layered: &Layered, trace: &mut Trace) -> Vec<Host> {
     let mut hosts = Vec::new();
     for host in &layered.hosts {
@@ -733,12 +737,18 @@ fn hosts(layered: &Layered, trace: &mut Trace) -> Vec<Host> {
             },
         );
         for number in 1..=host.count {
+            let name = if host.count == 1 {
+                host.name.value.clone()
+            } else {
+                format!("{}-{number}", host.name.value)
+            };
+            let mut labels = host.labels.clone();
+            let zone = host.zone.as_ref().map(|zone| zone.value.clone());
+            labels.extend(zone.map(|zone| (ZONE_LABEL.to_owned(), zone)));
+            labels.insert(HOST_LABEL.to_owned(), name.clone());
             hosts.push(Host {
-                name: if host.count == 1 {
-                    host.name.value.clone()
-                } else {
-                    format!("{}-{number}", host.name.value)
-                },
+                name,
+                labels,
                 place: host.memory.place.clone(),
                 zone: host.zone.as_ref().map(|zone| zone.value.clone()),
                 memory: host.memory.value,

@@ -85,12 +85,12 @@ pub(super) fn size<'d>(
                 );
             }
         }
-        for (name, (place, _)) in &layered.volumes {
+        for (name, volume) in &layered.volumes {
             if !model.volumes.contains_key(name) {
                 findings.push(
                     Finding::new(
                         &UNKNOWN_NAME,
-                        place.clone(),
+                        volume.place.clone(),
                         format!("`{}` has no volume `{name}`", draft.name),
                     )
                     .help("it has none: take this out")

@@ -153,6 +153,8 @@ pub struct LayeredHost {
     pub count: u64,
     /// The zone it stands in.
     pub zone: Option<Sourced<String>>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Memory left to the machine itself.
     pub reserve_memory: Option<Sourced<Bytes>>,
     /// Processors left to the machine itself.
@@ -229,10 +231,21 @@ pub struct LayeredComponent {
     pub images: BTreeMap<String, Sourced<String>>,
     /// Settings of services.
     pub services: BTreeMap<String, LayeredService>,
-    /// Sizes of volumes.
-    pub volumes: BTreeMap<String, (Place, Option<Sourced<Bytes>>)>,
+    /// Settings of volumes.
+    pub volumes: BTreeMap<String, LayeredVolume>,
     /// Everything else: options of the blueprint.
     pub options: Tree,
+}
+
+/// Settings of one volume.
+#[derive(Debug)]
+pub struct LayeredVolume {
+    /// Where its name stands.
+    pub place: Place,
+    /// Room.
+    pub size: Option<Sourced<Bytes>>,
+    /// Where it lies.
+    pub storage: Option<Sourced<StorageKind>>,
 }
 
 /// Settings of one service.
@@ -248,6 +261,8 @@ pub struct LayeredService {
     pub cpu: Option<Sourced<MilliCpu>>,
     /// Most processors.
     pub cpu_limit: Option<Sourced<MilliCpu>>,
+    /// Labels that its hosts must have.
+    pub host_labels: BTreeMap<String, Sourced<String>>,
     /// More environment variables.
     pub env: BTreeMap<String, Sourced<String>>,
 }
@@ -634,6 +649,10 @@ fn read_hosts(
                 .and_then(|count| u64::try_from(count).ok())
                 .unwrap_or(1),
             zone,
+            labels: texts_of(tree.get("labels"))
+                .into_iter()
+                .map(|(name, label)| (name, label.value))
+                .collect(),
             reserve_memory: bytes(tree.at(&["reserve", "memory"])),
             reserve_cpus: cpu(tree.at(&["reserve", "cpus"])),
         });
@@ -738,10 +757,12 @@ fn read_component(name: &str, tree: &mut Tree, findings: &mut Vec<Finding>) -> L
         .into_iter()
         .flat_map(Tree::entries)
         .map(|(volume, settings)| {
-            (
-                volume.to_owned(),
-                (settings.key_place(), bytes(settings.get("size"))),
-            )
+            let volume_settings = LayeredVolume {
+                place: settings.key_place(),
+                size: bytes(settings.get("size")),
+                storage: word(settings.get("storage"), StorageKind::from_word),
+            };
+            (volume.to_owned(), volume_settings)
         })
         .collect();
     let component = LayeredComponent {
@@ -789,11 +810,15 @@ fn read_service(tree: &Tree, findings: &mut Vec<Finding>) -> LayeredService {
         memory: bytes(tree.get("memory")),
         cpu: cpu(tree.get("cpu")),
         cpu_limit: cpu(tree.get("cpu_limit")),
-        env: tree
-            .get("env")
-            .into_iter()
-            .flat_map(Tree::entries)
-            .filter_map(|(name, value)| Some((name.to_owned(), text(Some(value))?)))
-            .collect(),
+        host_labels: texts_of(tree.get("host_labels")),
+        env: texts_of(tree.get("env")),
     }
+}
+
+/// Reads a table of texts.
+fn texts_of(tree: Option<&Tree>) -> BTreeMap<String, Sourced<String>> {
+    let entries = tree.into_iter().flat_map(Tree::entries);
+    entries
+        .filter_map(|(name, value)| Some((name.to_owned(), text(Some(value))?)))
+        .collect()
 }

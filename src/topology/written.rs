@@ -145,10 +145,21 @@ pub struct Service {
     #[schemars(with = "Option<Cpu>")]
     #[schemars(extend("examples" = [2]))]
     cpu_limit: Option<Value>,
+    /// Labels that the hosts must have on which it runs: `{ disk = "nvme" }`. Besides its own labels, every host has
+    /// `host`, its name, and `zone`.
+    #[schemars(extend("examples" = [{ "host": "staging-1" }]))]
+    host_labels: Option<BTreeMap<String, HostLabel>>,
     /// More environment variables. Never secrets: those are declared in blueprints and made by `secrets init`.
     #[schemars(extend("examples" = [{ "TZ": "Europe/Paris" }]))]
     env: Option<BTreeMap<String, String>>,
 }
+
+/// Value of a label.
+#[derive(JsonSchema)]
+#[schemars(transparent, inline)]
+pub struct HostLabel(
+    #[schemars(regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"))] String,
+);
 
 /// A number of replicas.
 #[derive(JsonSchema)]
@@ -195,6 +206,9 @@ pub struct Volume {
     /// Room for data: "50GiB".
     #[schemars(extend("format" = "bytes", "examples" = ["50GiB"]))]
     size: Option<String>,
+    /// Where it lies, if not where the environment's `storage` says.
+    #[schemars(extend("examples" = ["local"]))]
+    storage: Option<StorageKind>,
 }
 
 /// An environment: where and how large the platform runs.
@@ -358,6 +372,10 @@ pub struct Host {
     /// The zone it stands in.
     #[schemars(extend("examples" = ["a"]))]
     zone: Option<String>,
+    /// Labels by which services can ask for it: `{ disk = "nvme" }`.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z][a-z0-9_-]{0,30}$" }))]
+    #[schemars(extend("examples" = [{ "disk": "nvme" }]))]
+    labels: Option<BTreeMap<String, HostLabel>>,
     /// What is left to the machine itself; an eighth unless given.
     #[schemars(extend("examples" = [{ "memory": "2GiB", "cpus": 1 }]))]
     reserve: Option<Reserve>,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{Networks, instances, network_of};
+use super::Networks;
+use crate::backend::docker::{instances, network_of};
 use crate::backend::{Files, kubernetes};
 use crate::diagnostic::{Finding, Rule, Severity};
 use crate::platform::Platform;
@@ -81,7 +82,7 @@ fn outside(
             .component(platform.component_of(guest).name.clone())
         };
         if to.inside == Some(host) {
-            match networks.subnets.get(&network).cloned().flatten() {
+            match networks.wiring.subnets.get(&network).cloned().flatten() {
                 Some(range) => {
                     outside.sources.insert((flow.from, flow.to), range);
                 }

@@ -19,32 +19,30 @@ pub use inside::WITHOUT_ADDRESS;
 
 use inside::Manifest;
 use model::{
-    Attachment, Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Healthcheck, Ipam,
-    Joined, Labelled, Limits, Logging, Mount, Network, NoCopy, Port, Reservations, Resources,
-    Subnet, Words,
+    Attachment, Bind, Build, Compose, ConfigMount, DependsOn, Deploy, FromFile, Ipam, Joined,
+    Labelled, Limits, Mount, Network, NoCopy, Port, Reservations, Resources, Subnet,
 };
 
 use serde_saphyr::{DoubleQuoted, FlowSeq};
 
+use super::docker::wiring::{self, Wiring};
+use super::docker::{
+    Instance, PIDS, config_name, docker_size, docker_time, file_paths, healthcheck, instances, key,
+    literal, literals, logging, network_of, tmpfs, words,
+};
 use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
-use crate::platform::{Ask, EnvValue, File, Flow, Platform, Service};
+use crate::platform::{EnvValue, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
-use crate::terms::{ProbeTool, Publish};
-use crate::units::{Bytes, MilliCpu, Seconds};
+use crate::terms::Publish;
+use crate::units::{Bytes, MilliCpu};
 
 /// The one-shot service that hands out secrets.
 pub(crate) const PREPARE: &str = "lakewright-prepare";
 
 /// Its image: a shell, and tools that know numeric owners.
 const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
-
-/// Most processes and threads of a container: far above what any service has, far below what stops a machine.
-const PIDS: u64 = 4096;
-
-/// The network through which the proxy is reached from outside.
-const EDGE_NETWORK: &str = "edge";
 
 const SERVICE_HEALTHY: &str = "service_healthy";
 const SERVICE_STARTED: &str = "service_started";
@@ -174,86 +172,8 @@ fn project(platform: &Platform) -> String {
     platform.environment.project(&platform.name)
 }
 
-/// One container of a service that has several with names of their own, or the service itself.
-struct Instance {
-    name: String,
-    number: Option<u64>,
-}
-
-impl Instance {
-    fn volume(&self, shared: bool, volume: &str) -> String {
-        match self.number {
-            Some(number) if !shared => format!("{volume}-{number}"),
-            _ => volume.to_owned(),
-        }
-    }
-}
-
-fn instances(service: &Service) -> Vec<Instance> {
-    if service.members && service.replicas.min > 1 {
-        return (1..=service.replicas.min)
-            .map(|number| Instance {
-                name: format!("{}-{number}", service.name),
-                number: Some(number),
-            })
-            .collect();
-    }
-    vec![Instance {
-        name: service.name.clone(),
-        number: None,
-    }]
-}
-
 fn build_folder(component: &str, image: &str) -> String {
     format!("{component}/image-{image}")
-}
-
-fn key<'p>(service: &'p Service, file: &'p File) -> (usize, &'p str, &'p str) {
-    (
-        service.component,
-        service.key.as_str(),
-        file.source.as_str(),
-    )
-}
-
-/// Chooses a path in the bundle for every file: services of a component share a file that is the same for all.
-fn file_paths(platform: &Platform) -> BTreeMap<(usize, &str, &str), String> {
-    let mut contents: BTreeMap<(usize, &str), BTreeSet<(&str, bool)>> = BTreeMap::new();
-    for service in &platform.services {
-        for file in service.files.values() {
-            contents
-                .entry((service.component, &file.source))
-                .or_default()
-                .insert((&file.content, file.executable));
-        }
-    }
-    let mut paths = BTreeMap::new();
-    for service in &platform.services {
-        let component = &platform.component_of(service).name;
-        for file in service.files.values() {
-            let same = contents[&(service.component, file.source.as_str())].len() == 1;
-            let path = if same {
-                format!("{component}/{}", file.source)
-            } else {
-                format!("{component}/{}/{}", service.key, file.source)
-            };
-            paths.insert(key(service, file), path);
-        }
-    }
-    paths
-}
-
-/// Names a config after its path; what Compose does not allow in a name becomes `_`.
-fn config_name(path: &str) -> String {
-    path.chars()
-        .map(|next| {
-            if next.is_ascii_alphanumeric() || matches!(next, '.' | '-') {
-                next
-            } else {
-                '_'
-            }
-        })
-        .collect()
 }
 
 fn secrets_volume(service: &str) -> String {
@@ -269,18 +189,10 @@ fn labelled(component: &str, what: &str) -> Labelled {
     }
 }
 
-/// Networks: one for each pair of components that talk, one inside a component whose services do.
+/// Networks, and the addresses in them that never change.
 struct Networks {
-    /// Services by network.
-    members: BTreeMap<String, BTreeSet<usize>>,
-    /// What each network is for.
-    purpose: BTreeMap<String, String>,
-    /// Networks by service.
-    of: Vec<BTreeSet<String>>,
-    /// Ranges by network.
-    subnets: BTreeMap<String, Option<String>>,
-    /// What a service is called in a network beside its own name, where it stands for those in its cluster.
-    aliases: BTreeMap<(usize, String), BTreeSet<String>>,
+    /// Who is in which.
+    wiring: Wiring,
     /// Addresses that never change, by service, number of the replica and network.
     fixed: BTreeMap<(usize, Option<u64>, String), Ipv4Addr>,
 }
@@ -288,72 +200,11 @@ struct Networks {
 impl Networks {
     fn new(platform: &Platform) -> Self {
         let mut networks = Self {
-            members: BTreeMap::new(),
-            purpose: BTreeMap::new(),
-            of: vec![BTreeSet::new(); platform.services.len()],
-            subnets: BTreeMap::new(),
-            aliases: BTreeMap::new(),
+            wiring: Wiring::new(platform, 0),
             fixed: BTreeMap::new(),
         };
-        for flow in &platform.flows {
-            let (from, to) = (platform.carrier(flow.from), platform.carrier(flow.to));
-            // Inside a cluster its own network carries what is said.
-            if platform.services[flow.from].inside.is_some() && from == to {
-                continue;
-            }
-            let (name, purpose) = network_of(platform, flow);
-            networks.join(from, &name, &purpose);
-            networks.join(to, &name, &purpose);
-            if to != flow.to {
-                let alias = platform.services[flow.to].name.clone();
-                let aliases = networks.aliases.entry((to, name)).or_default();
-                aliases.insert(alias);
-            }
-        }
-        for (at, service) in platform.services.iter().enumerate() {
-            let carrier = platform.carrier(at);
-            // What reaches out by itself needs no second way for those in its cluster.
-            let open = at != carrier && platform.services[carrier].egress.is_some();
-            if service.egress.is_some() && !open {
-                let component = &platform.component_of(service).name;
-                networks.join(
-                    carrier,
-                    &format!("{component}-egress"),
-                    &format!("{component} to the outside"),
-                );
-            }
-        }
-        if let Some(service) = platform.edge.as_ref().and_then(|edge| edge.service) {
-            networks.join(service, EDGE_NETWORK, "from outside to the proxy");
-        }
-        networks.subnets = networks.ranges(platform);
         networks.fix(platform);
         networks
-    }
-
-    fn join(&mut self, service: usize, name: &str, purpose: &str) {
-        self.members
-            .entry(name.to_owned())
-            .or_default()
-            .insert(service);
-        self.purpose
-            .entry(name.to_owned())
-            .or_insert_with(|| purpose.to_owned());
-        self.of[service].insert(name.to_owned());
-    }
-
-    fn ranges(&self, platform: &Platform) -> BTreeMap<String, Option<String>> {
-        let addresses = self
-            .members
-            .iter()
-            .map(|(name, members)| {
-                let replicas = members
-                    .iter()
-                    .map(|service| platform.services[*service].replicas.max);
-                (name.clone(), replicas.sum())
-            })
-            .collect();
-        subnets::assign(platform.environment.network, &addresses)
     }
 
     /// Fixes the addresses of services that something in a cluster connects to: the engine's names end at its border.
@@ -371,7 +222,7 @@ impl Networks {
             }
         }
         for (name, services) in reached {
-            let Some(Some(subnet)) = self.subnets.get(&name) else {
+            let Some(Some(subnet)) = self.wiring.subnets.get(&name) else {
                 continue;
             };
             let mut number = 0;
@@ -394,14 +245,14 @@ impl Networks {
     /// Returns what one container of a service joins.
     fn joined(&self, service: usize, number: Option<u64>) -> Joined {
         let attachment = |name: &String| {
-            let aliases = self.aliases.get(&(service, name.clone()));
+            let aliases = self.wiring.aliases.get(&(service, name.clone()));
             let address = self.fixed.get(&(service, number, name.clone()));
             Attachment {
                 aliases: aliases.into_iter().flatten().cloned().collect(),
                 ipv4_address: address.map(Ipv4Addr::to_string),
             }
         };
-        let all: BTreeMap<String, Attachment> = self.of[service]
+        let all: BTreeMap<String, Attachment> = self.wiring.of[service]
             .iter()
             .map(|name| (name.clone(), attachment(name)))
             .collect();
@@ -416,66 +267,24 @@ impl Networks {
     }
 
     fn definitions(&self) -> BTreeMap<String, Network> {
-        self.members
+        self.wiring
+            .members
             .keys()
             .map(|name| {
                 let network = Network {
                     // Only the proxy is reached from outside, and only what declares it reaches out.
-                    internal: name != EDGE_NETWORK && !name.ends_with("-egress"),
-                    ipam: self.subnets[name].clone().map(|subnet| Ipam {
+                    internal: !wiring::is_open(name),
+                    ipam: self.wiring.subnets[name].clone().map(|subnet| Ipam {
                         config: vec![Subnet { subnet }],
                     }),
-                    labels: BTreeMap::from([("lakewright.flow", self.purpose[name].clone())]),
+                    labels: BTreeMap::from([(
+                        "lakewright.flow",
+                        self.wiring.purpose[name].clone(),
+                    )]),
                 };
                 (name.clone(), network)
             })
             .collect()
-    }
-}
-
-/// Returns the name of the network of a connection, and what it is for.
-fn network_of(platform: &Platform, flow: &Flow) -> (String, String) {
-    let name_of = |service: usize| &platform.component_of(&platform.services[service]).name;
-    let (from, to) = (name_of(flow.from), name_of(flow.to));
-    if from == to {
-        (format!("{from}-internal"), format!("inside {from}"))
-    } else {
-        (format!("{from}-to-{to}"), format!("{from} to {to}"))
-    }
-}
-
-/// Writes a size in the units of Docker, where M is 1024 x 1024 bytes.
-fn docker_size(size: Bytes) -> String {
-    if size.0.is_multiple_of(Bytes::MIB) {
-        format!("{}M", size.mib())
-    } else {
-        format!("{}", size.0)
-    }
-}
-
-/// Writes a duration the way Docker reads one.
-fn docker_time(time: Seconds) -> String {
-    format!("{}s", time.0)
-}
-
-/// Doubles every `$`, which Compose would otherwise take for one of its own variables.
-fn literal(text: &str) -> String {
-    text.replace('$', "$$")
-}
-
-fn literals(texts: &[String]) -> Words {
-    FlowSeq(texts.iter().map(|text| literal(text)).collect())
-}
-
-fn words(texts: &[&str]) -> Words {
-    FlowSeq(texts.iter().map(|text| (*text).to_owned()).collect())
-}
-
-fn logging() -> Logging {
-    // Without a limit a talkative service fills the disk.
-    Logging {
-        driver: "json-file",
-        options: BTreeMap::from([("max-file", "3"), ("max-size", "10m")]),
     }
 }
 
@@ -668,15 +477,6 @@ fn labels(
     labels
 }
 
-fn tmpfs(service: &Service, path: &str) -> String {
-    // Java unpacks native libraries into its scratch folder and loads them from there.
-    let exec = if service.jvm.is_some() { "exec," } else { "" };
-    match service.user {
-        Some((user, group)) => format!("{path}:{exec}mode=0700,uid={user},gid={group}"),
-        None => format!("{path}:{exec}mode=1777"),
-    }
-}
-
 fn depends_on(platform: &Platform, service: &Service) -> BTreeMap<String, DependsOn> {
     let mut depends_on = BTreeMap::new();
     if needs_prepare(platform, service) {
@@ -723,48 +523,6 @@ fn ports(platform: &Platform, at: usize) -> Vec<Port> {
             protocol: "tcp",
         })
         .collect()
-}
-
-fn healthcheck(service: &Service) -> Option<Healthcheck> {
-    let probe = service.probe.as_ref()?;
-    let words =
-        |words: &[&str]| -> Vec<String> { words.iter().map(|word| (*word).to_owned()).collect() };
-    let seconds = probe.timeout.0.to_string();
-    let mut test = words(&["CMD"]);
-    test.extend(match &probe.ask {
-        Ask::Exec(program) => program.clone(),
-        Ask::Http { path, port, tool } => {
-            let url = format!("http://127.0.0.1:{port}{path}");
-            match tool {
-                ProbeTool::Curl => words(&["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", &seconds, &url]),
-                ProbeTool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
-                ProbeTool::Bash => {
-                    let script = format!(
-                        "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && IFS= read -r line <&3 && [[ $line == *' 200 '* ]]"
-                    );
-                    words(&["bash", "-c", &script])
-                }
-                ProbeTool::Python => {
-                    let script = format!("import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})");
-                    words(&["python3", "-c", &script])
-                }
-            }
-        }
-        Ask::Tcp { port, tool } => match tool {
-            ProbeTool::Python => {
-                let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})");
-                words(&["python3", "-c", &script])
-            }
-            ProbeTool::Curl | ProbeTool::Wget | ProbeTool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
-        },
-    });
-    Some(Healthcheck {
-        test: literals(&test),
-        interval: docker_time(probe.interval),
-        timeout: docker_time(probe.timeout),
-        retries: probe.retries,
-        start_period: docker_time(probe.startup),
-    })
 }
 
 /// Says whether a service waits for its secrets or volumes to be handed over.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_saphyr::{DoubleQuoted, FlowSeq};
+use serde_saphyr::DoubleQuoted;
 
-/// A short list that is read as one line.
-pub(super) type Words = FlowSeq<Vec<String>>;
+use crate::backend::docker::{Healthcheck, Logging, Words};
 
 /// A Compose file. `version` is obsolete and not written.
 #[derive(Serialize)]
@@ -126,15 +125,6 @@ pub(super) struct DependsOn {
 }
 
 #[derive(Serialize)]
-pub(super) struct Healthcheck {
-    pub(super) test: Words,
-    pub(super) interval: String,
-    pub(super) timeout: String,
-    pub(super) retries: u64,
-    pub(super) start_period: String,
-}
-
-#[derive(Serialize)]
 pub(super) struct Port {
     pub(super) target: u16,
     pub(super) published: String,
@@ -198,12 +188,6 @@ pub(super) struct Limits {
 #[derive(Serialize)]
 pub(super) struct Reservations {
     pub(super) cpus: String,
-}
-
-#[derive(Default, Serialize)]
-pub(super) struct Logging {
-    pub(super) driver: &'static str,
-    pub(super) options: BTreeMap<&'static str, &'static str>,
 }
 
 #[derive(Default, Serialize)]

@@ -12,7 +12,9 @@ use crate::platform::{
     Account, Build, ClusterObject, Component, Content, GoneImage, Image, Notice, Operator, Service,
     Volume,
 };
-use crate::terms::DiskClass;
+use crate::schema::MISSING_KEY;
+use crate::terms::{DiskClass, StorageKind};
+use crate::topology::layer::Sourced;
 use crate::units::Bytes;
 use crate::value::Value;
 
@@ -262,10 +264,10 @@ impl<'f> Finish<'f, '_, '_> {
                 );
                 continue;
             };
-            let set = draft
-                .layered
-                .and_then(|layered| layered.volumes.get(key))
-                .and_then(|(_, size)| size.as_ref());
+            let settings = draft.layered.and_then(|layered| layered.volumes.get(key));
+            let storage = settings.and_then(|settings| settings.storage.as_ref());
+            let storage = self.storage_of(storage);
+            let set = settings.and_then(|settings| settings.size.as_ref());
             let name = format!("{}-{}", draft.name, key.replace('_', "-"));
             self.resolver.trace.record(
                 || format!("{}.volumes.{key}.size", draft.name),
@@ -286,12 +288,34 @@ impl<'f> Finish<'f, '_, '_> {
                     size: set.map_or(default, |set| set.value),
                     class: spec.class.unwrap_or(DiskClass::Ssd),
                     shared: spec.shared,
+                    storage,
                     unsafe_on: spec.unsafe_on.clone(),
                     place: draft.place.clone(),
                 },
             ));
         }
         volumes
+    }
+
+    /// Says where a volume lies, and where that is said.
+    fn storage_of(&mut self, set: Option<&Sourced<StorageKind>>) -> (StorageKind, Place) {
+        let storage = &self.resolver.environment.storage;
+        let Some(set) = set else {
+            return (storage.kind, storage.place.clone());
+        };
+        if set.value == StorageKind::Nfs && storage.nfs.is_none() {
+            self.resolver.findings.push(
+                Finding::new(
+                    &MISSING_KEY,
+                    set.place.clone(),
+                    "a volume lies on NFS, and no server is named",
+                )
+                .help(
+                    "name it in the environment: storage = { kind = \"local\", server = \"10.0.0.5\", path = \"/export/lake\" }",
+                ),
+            );
+        }
+        (set.value, set.place.clone())
     }
 
     /// Resolves a component's images; those that are built come with their folder.

@@ -12,6 +12,7 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{
     self, DataFormat, EgressSpec, EgressTable, EnvSpec, Expr, FileSpec, Filled, MountSpec,
+    UpdateOrder,
 };
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{
@@ -266,6 +267,15 @@ impl<'f> Finish<'f, '_, '_> {
             shm: workload.shm.as_deref().and_then(Bytes::parse),
             ulimits: workload.ulimits.clone(),
             host_settings,
+            update_together: sized
+                .service
+                .is_some_and(|service| service.update == UpdateOrder::Together),
+            host_labels: sized
+                .settings
+                .into_iter()
+                .flat_map(|settings| &settings.host_labels)
+                .map(|(name, label)| (name.clone(), (label.value.clone(), label.place.clone())))
+                .collect(),
             placement: Vec::new(),
         };
         self.resolver.findings.append(&mut findings);
