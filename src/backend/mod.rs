@@ -5,6 +5,7 @@ mod docker;
 pub mod kubernetes;
 pub mod readme;
 pub mod subnets;
+pub mod swarm;
 pub(crate) mod tls;
 
 use crate::bundle::{Bundle, BundlePath, File};
@@ -30,6 +31,7 @@ pub type Build = fn(&Platform) -> Result<Bundle, Vec<Finding>>;
 /// The backends there are, by target.
 pub const BACKENDS: &[(Target, Build)] = &[
     (Target::Compose, compose::build),
+    (Target::Swarm, swarm::build),
     (Target::Kubernetes, kubernetes::build),
 ];
 

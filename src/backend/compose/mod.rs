@@ -27,8 +27,8 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::docker::wiring::{self, Wiring};
 use super::docker::{
-    Instance, PIDS, config_name, docker_size, docker_time, file_paths, healthcheck, instances, key,
-    literal, literals, logging, network_of, tmpfs, words,
+    Instance, PIDS, PREPARE_IMAGE, config_name, docker_size, docker_time, file_paths, healthcheck,
+    instances, key, literal, literals, logging, network_of, tmpfs, words,
 };
 use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
@@ -40,9 +40,6 @@ use crate::units::{Bytes, MilliCpu};
 
 /// The one-shot service that hands out secrets.
 pub(crate) const PREPARE: &str = "lakewright-prepare";
-
-/// Its image: a shell, and tools that know numeric owners.
-const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
 
 const SERVICE_HEALTHY: &str = "service_healthy";
 const SERVICE_STARTED: &str = "service_started";

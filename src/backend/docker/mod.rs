@@ -17,6 +17,9 @@ use crate::units::{Bytes, Seconds};
 /// Most processes and threads of a container: far above what any service has, far below what stops a machine.
 pub(crate) const PIDS: u64 = 4096;
 
+/// The image of what hands out secrets and volumes: a shell, and tools that know numeric owners.
+pub(crate) const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
+
 /// The network through which the proxy is reached from outside.
 pub(crate) const EDGE_NETWORK: &str = "edge";
 
