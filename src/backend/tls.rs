@@ -3,6 +3,9 @@
 //! In comes a platform, out come `tls/issue.sh` and the configurations that it hands to OpenSSL. Keys and certificates are
 //! made where the bundle is started, beside its secrets, so that the bundle itself stays the same everywhere.
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 use super::Files;
@@ -93,6 +96,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
     files.add(SCRIPT, text, true, place);
 }
 
-fn days(time: Seconds) -> u64 {
+/// Returns a time in days, begun ones too.
+pub(crate) fn days(time: Seconds) -> u64 {
     time.0.div_ceil(DAY)
 }

@@ -74,6 +74,12 @@ pub(crate) fn instances(service: &Service) -> Vec<Instance> {
     }]
 }
 
+/// Names the containers of a service as they are asked for.
+pub(crate) fn instance_names(service: &Service) -> Vec<String> {
+    let instances = instances(service).into_iter();
+    instances.map(|instance| instance.name).collect()
+}
+
 pub(crate) fn key<'p>(service: &'p Service, file: &'p File) -> (usize, &'p str, &'p str) {
     (
         service.component,

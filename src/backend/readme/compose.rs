@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Common, Template, common, engine, is_guest};
+use crate::backend::{docker, tls};
 use crate::platform::budget::{load, sets, shares};
-use crate::platform::{Platform, Service};
+use crate::platform::{Platform, Reload, Service};
 
 static TEMPLATE: Template = Template {
     en: LazyLock::new(|| engine(include_str!("compose.en.hbs"))),
@@ -24,6 +25,7 @@ struct Readme<'p> {
     host: Option<HostRow>,
     sets: Vec<SetRow>,
     turns: Vec<TurnRow<'p>>,
+    tls: Option<Certificates<'p>>,
     clusters: Vec<ClusterRow<'p>>,
     shares: Vec<ShareRow<'p>>,
     volumes: Vec<VolumeRow<'p>>,
@@ -59,6 +61,30 @@ struct TurnRow<'p> {
     stops: String,
     starts: String,
     own: String,
+}
+
+#[derive(Serialize)]
+struct Certificates<'p> {
+    certificates: Vec<CertificateRow<'p>>,
+    issued: bool,
+    given: Option<&'p str>,
+    renew_days: u64,
+    reloads: Vec<ReloadRow>,
+    watching: String,
+}
+
+#[derive(Serialize)]
+struct CertificateRow<'p> {
+    name: &'p str,
+    names: String,
+    services: String,
+    given: bool,
+}
+
+#[derive(Serialize)]
+struct ReloadRow {
+    command: String,
+    soft: bool,
 }
 
 #[derive(Serialize)]
@@ -113,6 +139,7 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
                 .collect()
         },
         turns: turns(platform),
+        tls: certificates(platform),
         clusters: clusters(platform),
         shares: if platform.environment.hosts.is_empty() {
             Vec::new()
@@ -199,6 +226,55 @@ fn turns(platform: &Platform) -> Vec<TurnRow<'_>> {
             }
         })
         .collect()
+}
+
+/// Gathers what is said of certificates, if there are any.
+fn certificates(platform: &Platform) -> Option<Certificates<'_>> {
+    if platform.certificates.is_empty() {
+        return None;
+    }
+    let mut reloads = Vec::new();
+    let mut watching = Vec::new();
+    for service in &platform.services {
+        let Some(used) = &service.certificate else {
+            continue;
+        };
+        for name in docker::instance_names(service) {
+            match &used.reload {
+                Reload::Itself => watching.push(name),
+                // Not `kill` of the engine, which takes the container for one that was stopped on purpose from then on.
+                Reload::Signal(signal) => reloads.push(ReloadRow {
+                    command: format!("exec {name} sh -c \"kill -s {signal} 1\""),
+                    soft: true,
+                }),
+                Reload::Restart => reloads.push(ReloadRow {
+                    command: format!("restart {name}"),
+                    soft: false,
+                }),
+            }
+        }
+    }
+    let mut given = platform.certificates.iter().filter(|one| one.given);
+    let rows = platform.certificates.iter().map(|certificate| {
+        let services = certificate.services.iter();
+        let services: Vec<&str> = services
+            .map(|at| platform.services[*at].name.as_str())
+            .collect();
+        CertificateRow {
+            name: &certificate.name,
+            names: certificate.names.join(", "),
+            services: services.join(", "),
+            given: certificate.given,
+        }
+    });
+    Some(Certificates {
+        certificates: rows.collect(),
+        issued: platform.certificates.iter().any(|one| !one.given),
+        given: given.next().map(|certificate| certificate.name.as_str()),
+        renew_days: tls::days(platform.environment.tls.renew_before),
+        reloads,
+        watching: watching.join(", "),
+    })
 }
 
 /// Lists the clusters inside services.

@@ -1,0 +1,148 @@
+//! Which certificates there are, and what the script is told of them, on a small platform.
+
+use std::collections::BTreeMap;
+
+use super::add;
+use crate::backend::Files;
+use crate::blueprint::Library;
+use crate::bundle::Bundle;
+use crate::compile::Compiler;
+use crate::diagnostic::text;
+use crate::platform::Platform;
+use crate::source::Sources;
+
+const ABOUT: &str = r#"
+[blueprint]
+summary = "Stands for a system"
+layer = "operations"
+zone = "application"
+license = "Apache-2.0"
+version = { default = "1.0", tested = ["1"] }
+facts = { checked = 2026-11-22, sources = ["a test"] }
+
+[images.app]
+from = "docker.io/library/app"
+"#;
+
+/// A cluster whose members speak TLS among themselves, with a web interface.
+const STORE: &str = r#"
+[services.node]
+kind = "stateful"
+members = true
+main = true
+replicas = 3
+image = "app"
+certificate = { path = "/certificates", reload = "self" }
+ports.http = { port = 80, protocol = "http", publish = "web" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+"#;
+
+/// A proxy, which needs a certificate only if it speaks TLS.
+const DOOR: &str = r#"
+[vars]
+tls = "(environment.tls.public ?? 'off') != 'off'"
+
+[services.proxy]
+kind = "stateless"
+main = true
+image = "app"
+certificate = { path = "/run/tls", public = true, reload = "HUP", when = "vars.tls" }
+ports.http = { port = 8080, protocol = "http", publish = "host" }
+ports.https = { port = 8443, protocol = "http", publish = "host", when = "vars.tls" }
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[provides.edge]
+capability = "edge"
+service = "proxy"
+port = "${vars.tls ? 'https' : 'http'}"
+values = { scheme = "${vars.tls ? 'https' : 'http'}" }
+"#;
+
+/// Resolves the platform for a target, with further lines in its environment.
+fn platform(target: &str, more: &str) -> Platform {
+    let own = [("door", DOOR), ("store", STORE)].map(|(name, text)| {
+        let folder = BTreeMap::from([("blueprint.toml".to_owned(), format!("{ABOUT}{text}"))]);
+        (name.to_owned(), (name.to_owned(), folder))
+    });
+    let mut sources = Sources::default();
+    let topology = format!(
+        "[platform]\nname = \"lake\"\ndomain = \"data.example.org\"\n[components.door]\n[components.store]\n\
+         [environments.here]\ntarget = \"{target}\"\n{more}"
+    );
+    let topology = sources.add("platform.toml", topology);
+    let mut compiler = Compiler::new(sources, Library::new(BTreeMap::from(own)));
+    let compiled = compiler
+        .read(topology)
+        .map(|topology| compiler.environments(&topology, &["here"], false))
+        .unwrap_or_default();
+    let findings = text::render(&compiler.findings, &compiler.sources, false, 120);
+    compiled.into_iter().next().expect(&findings).platform
+}
+
+fn files(platform: &Platform) -> Bundle {
+    let mut files = Files::default();
+    add(platform, &mut files);
+    files.finish().expect("a bundle")
+}
+
+fn file(bundle: &Bundle, path: &str) -> String {
+    let file = bundle.get(path).expect("the file");
+    String::from_utf8_lossy(&file.bytes).into_owned()
+}
+
+#[test]
+fn names_follow_the_target() {
+    let mut shown = String::new();
+    for target in ["compose", "swarm", "kubernetes"] {
+        let platform = platform(target, "");
+        shown.push_str(&format!("{target}\n"));
+        for certificate in &platform.certificates {
+            let services = certificate.services.iter();
+            let services: Vec<&str> = services
+                .map(|at| platform.services[*at].name.as_str())
+                .collect();
+            shown.push_str(&format!(
+                "  {}: {} ({})\n",
+                certificate.name,
+                certificate.names.join(" "),
+                services.join(" ")
+            ));
+        }
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn the_way_in_is_named_by_its_port() {
+    let url = |more| platform("compose", more).endpoints[0].url.clone();
+    assert_eq!(url(""), "http://store.localhost:8080");
+    assert_eq!(
+        url("tls.public = \"internal\""),
+        "https://store.localhost:8443"
+    );
+}
+
+#[test]
+fn the_script_is_told_names_and_times() {
+    let more = "domain = \"data.example.org\"\n\
+                tls = { public = \"own\", lifetime = \"10d\", renew_before = \"36h\", authority_lifetime = \"100d\" }";
+    let bundle = files(&platform("compose", more));
+    let script = file(&bundle, "tls/issue.sh");
+    let told = script.lines().filter(|line| {
+        ["issue ", "look ", "renew_before=", "lifetime="]
+            .iter()
+            .any(|start| line.starts_with(start))
+            || line.contains("-days ")
+    });
+    let told: Vec<&str> = told.map(str::trim).collect();
+    insta::assert_snapshot!("told", told.join("\n"));
+    insta::assert_snapshot!("configuration", file(&bundle, "tls/store.cnf"));
+    assert!(bundle.get("tls/public.cnf").is_none());
+}
+
+#[test]
+fn without_certificates_there_is_no_script() {
+    let mut platform = platform("compose", "");
+    platform.certificates.clear();
+    assert!(files(&platform).get("tls/issue.sh").is_none());
+}
