@@ -120,15 +120,21 @@ class Stack:
                 path.write_text(secrets.token_hex(16), encoding="utf-8")
                 # Bind-mounted as it is: the users inside containers must be able to read it.
                 path.chmod(0o644)
+        if (self.folder / "tls/issue.sh").exists():
+            self.tools.need("openssl")
+            run(["./tls/issue.sh"], cwd=self.folder)
 
     def secret_values(self) -> dict[str, str]:
         paths = [Path(secret["file"]) for secret in (self.project.get("secrets") or {}).values() if "file" in secret]
         paths += sorted((self.folder / "secrets").glob("*"))
+        paths += sorted((self.folder / "secrets/tls").rglob("*.key"))
         found = {}
         for path in paths:
             value = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+            if path.suffix == ".key":
+                value = "".join(value.splitlines()[1:-1])  # what tells one key from another
             if len(value) >= 8 and "-----BEGIN" not in value:
-                found[path.name] = value
+                found[path.name if path.suffix != ".key" else f"{path.parent.name}/{path.name}"] = value
         return found
 
     def build_images(self) -> None:
@@ -282,6 +288,8 @@ class Stack:
                 words.append(f"--volume={volume['source']}:{volume['target']}:ro")
             elif volume["type"] == "tmpfs":
                 words.append(f"--tmpfs={volume['target']}")
+            elif volume["source"] == f"{service}-tls":
+                words.append(f"--volume={self.certificate(service)}:{volume['target']}:ro")
         for kind, place in (("configs", "/"), ("secrets", "/run/secrets/")):
             for use in settings.get(kind) or []:
                 given = self.project[kind][use["source"]]
@@ -297,6 +305,17 @@ class Stack:
         if settings.get("user"):
             words.append(f"--user={settings['user']}")
         return words
+
+    def certificate(self, service: str) -> Path:
+        """A service's certificate, as the bundle would hand it over, but for everybody to read."""
+        script = (self.folder / "prepare/prepare.sh").read_text(encoding="utf-8")
+        name = re.search(rf"^hand {re.escape(service)} \S+ \S+ (\S+)", script, re.MULTILINE)[1]
+        target = self.folder / f"content.tls.{service}"
+        shutil.copytree(self.folder / "secrets/tls" / name, target, dirs_exist_ok=True)
+        target.chmod(0o755)
+        for path in target.iterdir():
+            path.chmod(0o644)
+        return target
 
     def try_out(self, service: str, *words: str) -> str:
         """Runs a program in a fresh container like the service's, with no network but every service's name known."""
@@ -453,18 +472,27 @@ class Stack:
                 found |= {name}.union(*((network or {}).get("aliases") or [] for network in networks.values()))
         return found
 
+    def web(self) -> tuple[str, int, list[str]]:
+        """How the proxy's web interfaces are reached: scheme, port, and what curl is told of certificates."""
+        published = [(name, port, inside) for name, _, port, inside in self.published() if inside in (80, 443, 8080, 8443)]
+        expect(published, "no web port is published")
+        for service, port, inside in published:
+            expect(self.stand_in(service) in ("nginx", "haproxy"), f"{service} publishes {port}, and is no proxy")
+            if inside in (443, 8443):
+                return "https", port, ["--cacert", str(self.folder / "secrets/tls/ca.crt")]
+        return "http", published[0][1], []
+
     def proxy_routes(self) -> None:
         """Every host name leads to an application, or says that it does not run; an unknown one leads to nothing."""
         said = []
         expect(self.hosts(), "the proxy's configuration names no host")
-        web = [(name, port) for name, _, port, inside in self.published() if inside in (80, 443, 8080, 8443)]
-        expect(web, "no web port is published")
-        service, port = web[0]
-        expect(self.stand_in(service) in ("nginx", "haproxy"), f"{service} publishes {port}, and is no proxy")
+        scheme, port, trust = self.web()
         for host in [*self.hosts(), "unknown.example.org"]:
+            if host == "unknown.example.org" and trust:
+                trust = ["--insecure"]  # the certificate bears no such name
             result = self.engine.inside(
-                self.tools.path("curl"), "--silent", "--show-error", "--insecure", "--output", "/dev/null", "--max-time", "30",
-                "--write-out", "%{http_code}", "--resolve", f"{host}:{port}:127.0.0.1", f"http://{host}:{port}/",
+                self.tools.path("curl"), "--silent", "--show-error", *trust, "--output", "/dev/null", "--max-time", "30",
+                "--write-out", "%{http_code}", "--resolve", f"{host}:{port}:127.0.0.1", f"{scheme}://{host}:{port}/",
                 check=False, merge=True,
             )  # fmt: skip
             code = result.stdout.strip()[-3:]
@@ -483,10 +511,10 @@ class Stack:
         password = self.secret_values().get("superset-admin")
         host = next((name for name in self.hosts() if name.startswith("superset.")), None)
         expect(password and host, "no secret superset-admin, or no host superset.*")
-        port = next(port for name, _, port, _ in self.published() if self.stand_in(name) in ("nginx", "haproxy"))
+        scheme, port, trust = self.web()
         body = json.dumps({"username": "admin", "password": password, "provider": "db", "refresh": False})
-        ask = [self.tools.path("curl"), "--silent", "--max-time", "60", "--resolve", f"{host}:{port}:127.0.0.1"]
-        url = f"http://{host}:{port}/api/v1"
+        ask = [self.tools.path("curl"), "--silent", *trust, "--max-time", "60", "--resolve", f"{host}:{port}:127.0.0.1"]
+        url = f"{scheme}://{host}:{port}/api/v1"
         result = self.engine.inside(*ask, "--json", "@-", f"{url}/security/login", input=body)
         token = json.loads(result.stdout).get("access_token")
         expect(token, f"no access token: {result.stdout[:500]}")
