@@ -187,6 +187,28 @@ fn certificates() {
 }
 
 #[test]
+fn certificates_are_good_for_as_long_as_was_asked() {
+    let topology =
+        format!("{TOPOLOGY}tls = {{ lifetime = \"10d\", authority_lifetime = \"50d\" }}\n");
+    let text = made(&topology, |context| {
+        let mut objects = certificates::authority(context);
+        objects.extend(of_services(context, |at| {
+            certificates::service(context, at).into_iter().collect()
+        }));
+        objects
+    });
+    // The authority is renewed while it still outlives what it signs.
+    for line in [
+        "duration: 1200h",
+        "renewBefore: 240h",
+        "duration: 240h",
+        "renewBefore: 80h",
+    ] {
+        assert!(text.contains(&format!("  {line}\n")), "{line}: {text}");
+    }
+}
+
+#[test]
 fn without_a_mesh_there_is_nothing_of_it() {
     let mut platform = example(TOPOLOGY);
     if let Some(cluster) = &mut platform.environment.cluster {
