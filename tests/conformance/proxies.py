@@ -148,7 +148,10 @@ def certificates(bundle: Path, folder: Path) -> None:
 
 
 KILLER = """#!/bin/sh
-# Counts the calls of all its kind, and kills everybody when its turn has come.
+# Counts the calls that make something, and kills everybody when its turn has come.
+case " $* " in
+  *' -noout '* | *' -pubout '* | ' verify '* | ' version '*) exec {real} "$@" ;;
+esac
 echo >>{count}
 [ "$(wc -l <{count})" -ne {turn} ] || kill -9 0
 exec {real} "$@"
@@ -183,7 +186,7 @@ def killed(bundle: Path, folder: Path) -> None:
             now = {name: text for name, text in issuer.state().items() if name.startswith("ca.")}
             expect(not authority or authority == now, f"{' '.join(words)}, killed at call {turn}: another authority")
             shutil.rmtree(place)
-    expect(stopped > 60, f"only {stopped} runs were killed")
+    expect(stopped > 30, f"only {stopped} runs were killed")
 
 
 def given(bundle: Path, folder: Path) -> None:
