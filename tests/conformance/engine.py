@@ -18,14 +18,26 @@ class Engine:
     An isolated engine has network, mount and process namespaces of its own. So published ports are always free, nothing
     can be pulled, the host's firewall rules stay untouched, and whatever a killed run leaves behind ends with it. An
     engine that is not isolated is for building images, which fetches packages: it has no networks but the host's.
+    `host` is the name that the engine has its host by, if that must not be the machine's.
     """
 
-    def __init__(self, tools: Toolbox, *, isolated: bool):
+    def __init__(self, tools: Toolbox, *, isolated: bool, host: str = ""):
         self.tools = tools
         self.isolated = isolated
+        self.host = host
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> "Engine":
+        self.launch()
+        try:
+            self.wait_until_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def launch(self, images_of: "Engine | None" = None) -> None:
+        """Starts the engine, which is not up at once, with the images that another one has now."""
         if os.geteuid() != 0:
             raise Missing("docker engine", "only root can start one")
         dockerd, docker, *_ = self.tools.need("dockerd", "docker", "iptables", "ip", "unshare", "nsenter")
@@ -45,6 +57,9 @@ class Engine:
             "--log-level=warn",
         ]
         (self.folder / "daemon.json").write_text("{}\n", encoding="utf-8")
+        if images_of is not None:
+            (self.folder / "data").mkdir()
+            run(["cp", "-al", images_of.folder / "data/image", images_of.folder / "data/overlay2", self.folder / "data"])
         # Should this process be killed, unshare is too, and with it every process of the engine (--kill-child).
         spaces = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
         if self.isolated:
@@ -56,6 +71,9 @@ class Engine:
         words = " ".join(f"'{word}'" for word in daemon)
         # docker-init is process 1: it passes the stop signal on and buries orphans, which dockerd does not.
         script = f"ip link set lo up && exec '{init}' -- {words}"
+        if self.host:
+            spaces.append("--uts")
+            script = f"echo '{self.host}' >/proc/sys/kernel/hostname && {script}"
         self.log = self.folder / "engine.log"
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
@@ -63,15 +81,10 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PATH": PATH},
+                # Services of a Swarm start from the images that were loaded, without a registry being asked first.
+                env={**os.environ, "PATH": PATH, "DOCKER_SERVICE_PREFER_OFFLINE_IMAGE": "1"},
                 start_new_session=True,
             )
-        try:
-            self.wait_until_up()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
 
     def wait_until_up(self) -> None:
         deadline = time.monotonic() + 60
@@ -83,18 +96,24 @@ class Engine:
             time.sleep(0.2)
         raise Missing("docker engine", "it did not start:\n" + self.log.read_text(errors="replace")[-3000:])
 
+    def ask_to_stop(self) -> None:
+        pid = self.init_pid() if self.process is not None and self.process.poll() is None else None
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As when the power fails. Killing the namespace's parent kills every process in it (--kill-child)."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def __exit__(self, *_: object) -> None:
-        process = self.process
-        if process is not None and process.poll() is None:
-            pid = self.init_pid()
-            if pid is not None:
-                os.kill(pid, signal.SIGTERM)
+        self.ask_to_stop()
+        if self.process is not None:
             try:
-                process.wait(timeout=60)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
-                # Killing the namespace's parent kills every process in it (--kill-child).
-                process.kill()
-                process.wait()
+                self.kill()
         try:
             shutil.rmtree(self.folder, ignore_errors=True)
         except BaseException:  # interrupted: this takes seconds, and would leave gigabytes

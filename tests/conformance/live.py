@@ -21,6 +21,9 @@ from toolbox import Toolbox, run
 PLACEHOLDER = "placeholder"
 START_TIMEOUT = 300
 
+# Which of its arguments, ADDRESS/PORT, take a connection.
+CONNECT = 'for t in "$@"; do { timeout 3 bash -c "exec 3<>/dev/tcp/$t" 2>/dev/null && echo "$t"; } & done; wait; true'
+
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
@@ -216,6 +219,10 @@ class Stack:
         found = json.loads(self.engine.docker("inspect", *ids).stdout)
         return {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in found}
 
+    def engine_of(self, service: str) -> Engine:
+        """Where a service's container is."""
+        return self.engine
+
     def wrong(self) -> dict[str, str]:
         """Services whose containers are not as they should be."""
         result = {}
@@ -356,6 +363,10 @@ class Stack:
 
     # --- what runs ---
 
+    def component(self, service: str) -> str:
+        """What the names of a service's secrets begin with."""
+        return service
+
     def postgres_settings(self) -> None:
         """Every line of postgresql.conf and pg_hba.conf was understood."""
         for service in self.of_kind("postgres"):
@@ -378,10 +389,10 @@ class Stack:
         for service, container in self.containers().items():
             shown = {
                 "settings": json.dumps([container["Config"], container["Args"], container["HostConfig"]]),
-                "log": self.engine.docker("logs", container["Id"], merge=True).stdout,
+                "log": self.engine_of(service).docker("logs", container["Id"], merge=True).stdout,
             }
             if container["State"]["Running"]:
-                shown["processes"] = self.engine.docker("top", container["Id"], "-ww", "-eo", "pid,args").stdout
+                shown["processes"] = self.engine_of(service).docker("top", container["Id"], "-ww", "-eo", "pid,args").stdout
             for name, value in self.secret_values().items():
                 said += [f"{service}: the secret {name} is in its {where}" for where, text in shown.items() if value in text]
         expect(not said, "\n".join(said))
@@ -407,7 +418,7 @@ class Stack:
     def password(self, service: str, role: str) -> str | None:
         databases = self.sql(service, f"select datname from pg_database where datdba = '{role}'::regrole").splitlines()
         for name, value in self.secret_values().items():
-            if name.startswith(service) and self.login(service, role, value, databases[0], "select 1") == "1":
+            if name.startswith(self.component(service)) and self.login(service, role, value, databases[0], "select 1") == "1":
                 return value
         return None
 
@@ -423,7 +434,7 @@ class Stack:
         for service in self.stores():
             environment = self.services[service].get("environment") or {}
             root = environment.get("MINIO_ROOT_USER") or "root"
-            values = {name: value for name, value in self.secret_values().items() if name.startswith(service)}
+            values = {name: value for name, value in self.secret_values().items() if name.startswith(self.component(service))}
             logins = {name: self.buckets(service, root, value) for name, value in values.items()}
             every = [found for found in logins.values() if found is not None]
             expect(len(every) == 1 and every[0], f"{service}: no bucket, or root gets in with {len(every)} secrets: {logins}")
@@ -482,19 +493,22 @@ class Stack:
                 return "https", port, ["--cacert", str(self.folder / "secrets/tls/ca.crt")]
         return "http", published[0][1], []
 
+    def fetch(self, host: str, path: str, *words: str, **options):
+        """Asks the proxy for something, as a browser would; `words` are curl's."""
+        scheme, port, trust = self.web()
+        curl = [self.tools.path("curl"), "--silent", "--show-error", *trust, "--max-time", "60"]
+        curl += ["--resolve", f"{host}:{port}:127.0.0.1"]
+        return self.engine.inside(*curl, *words, f"{scheme}://{host}:{port}{path}", **options)
+
     def proxy_routes(self) -> None:
         """Every host name leads to an application, or says that it does not run; an unknown one leads to nothing."""
         said = []
         expect(self.hosts(), "the proxy's configuration names no host")
-        scheme, port, trust = self.web()
         for host in [*self.hosts(), "unknown.example.org"]:
-            if host == "unknown.example.org" and trust:
-                trust = ["--insecure"]  # the certificate bears no such name
-            result = self.engine.inside(
-                self.tools.path("curl"), "--silent", "--show-error", *trust, "--output", "/dev/null", "--max-time", "30",
-                "--write-out", "%{http_code}", "--resolve", f"{host}:{port}:127.0.0.1", f"{scheme}://{host}:{port}/",
-                check=False, merge=True,
-            )  # fmt: skip
+            words = ["--output", "/dev/null", "--write-out", "%{http_code}"]
+            if host == "unknown.example.org":
+                words.append("--insecure")  # the certificate bears no such name
+            result = self.fetch(host, "/", *words, check=False, merge=True)
             code = result.stdout.strip()[-3:]
             if host == "unknown.example.org":
                 good = code in ("404", "403", "421")
@@ -511,16 +525,14 @@ class Stack:
         password = self.secret_values().get("superset-admin")
         host = next((name for name in self.hosts() if name.startswith("superset.")), None)
         expect(password and host, "no secret superset-admin, or no host superset.*")
-        scheme, port, trust = self.web()
         body = json.dumps({"username": "admin", "password": password, "provider": "db", "refresh": False})
-        ask = [self.tools.path("curl"), "--silent", *trust, "--max-time", "60", "--resolve", f"{host}:{port}:127.0.0.1"]
-        url = f"{scheme}://{host}:{port}/api/v1"
-        result = self.engine.inside(*ask, "--json", "@-", f"{url}/security/login", input=body)
+        login = "/api/v1/security/login"
+        result = self.fetch(host, login, "--json", "@-", input=body)
         token = json.loads(result.stdout).get("access_token")
         expect(token, f"no access token: {result.stdout[:500]}")
-        wrong = self.engine.inside(*ask, "--json", "@-", f"{url}/security/login", input=body.replace(password, "wrong"))
+        wrong = self.fetch(host, login, "--json", "@-", input=body.replace(password, "wrong"))
         expect("access_token" not in wrong.stdout, "a wrong password is accepted")
-        roles = self.engine.inside(*ask, "--header", "@-", f"{url}/database/", input=f"Authorization: Bearer {token}\n")
+        roles = self.fetch(host, "/api/v1/database/", "--header", "@-", input=f"Authorization: Bearer {token}\n")
         expect('"count"' in roles.stdout, f"the list of databases: {roles.stdout[:500]}")
 
     def only_wired_services_meet(self) -> None:
@@ -532,12 +544,9 @@ class Stack:
             for network in container["NetworkSettings"]["Networks"].values():
                 for port in self.ports_of(name):
                     targets[f"{network['IPAddress']}/{port}"] = name
-        probe = (
-            'for t in "$@"; do { timeout 3 bash -c "exec 3<>/dev/tcp/$t" 2>/dev/null && echo "$t"; } & done; wait; true'
-        )
         said, met = [], []
         for name in containers:
-            reached = self.execute(name, "bash", "-c", probe, "bash", *targets).stdout.split()
+            reached = self.execute(name, "bash", "-c", CONNECT, "bash", *targets).stdout.split()
             for other in sorted({targets[target] for target in reached} - {name}):
                 met.append(f"{name} -> {other}")
                 shared = set(self.services[name].get("networks") or {}) & set(self.services[other].get("networks") or {})
