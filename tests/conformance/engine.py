@@ -1,5 +1,6 @@
 """A Docker engine of the tests' own: started for a run, in a folder of its own, and gone without a trace after it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -114,11 +115,19 @@ class Engine:
                 self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self.sweep()
         try:
             shutil.rmtree(self.folder, ignore_errors=True)
         except BaseException:  # interrupted: this takes seconds, and would leave gigabytes
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
+
+    def sweep(self) -> None:
+        """Removes control groups of containers that were killed with the engine, which the kernel keeps."""
+        for container in (self.folder / "data/containers").glob("*"):
+            for group in Path("/sys/fs/cgroup").glob(f"**/docker/{container.name}"):
+                with contextlib.suppress(OSError):  # a container's own groups are inside: they go when the machine does
+                    group.rmdir()
 
     def init_pid(self) -> int | None:
         """The engine's process 1, as the host numbers it: the one child of unshare."""

@@ -432,10 +432,7 @@ class Stack:
     def buckets_and_users(self) -> None:
         """The lake's buckets exist, and every user of the store gets in with one secret and sees no more than its policy says."""
         for service in self.stores():
-            environment = self.services[service].get("environment") or {}
-            root = environment.get("MINIO_ROOT_USER") or "root"
-            values = {name: value for name, value in self.secret_values().items() if name.startswith(self.component(service))}
-            logins = {name: self.buckets(service, root, value) for name, value in values.items()}
+            _, logins = self.root_of(service)
             every = [found for found in logins.values() if found is not None]
             expect(len(every) == 1 and every[0], f"{service}: no bucket, or root gets in with {len(every)} secrets: {logins}")
             text = " ".join(path.read_text(encoding="utf-8", errors="ignore") for path in self.folder.glob("*/buckets.sh"))
@@ -447,15 +444,25 @@ class Stack:
 
     def buckets(self, service: str, user: str, password: str) -> list[str] | None:
         """The buckets that a user of the object store sees; None when it is refused."""
-        script = (
-            'export MC_CONFIG_DIR=/tmp/conformance-mc && mkdir -p "$MC_CONFIG_DIR" && '
-            "mc --quiet alias set try http://127.0.0.1:9000 >/dev/null && mc --quiet --json ls try; code=$?; "
-            'rm -rf "$MC_CONFIG_DIR"; exit $code'
-        )
-        result = self.execute(service, "sh", "-c", script, check=False, input=f"{user}\n{password}\n")
+        result = self.ask_store(service, user, password, "mc --quiet --json ls try")
         if result.returncode != 0:
             return None
         return [json.loads(line)["key"].strip("/") for line in result.stdout.splitlines()]
+
+    def ask_store(self, service: str, user: str, password: str, action: str):
+        """What the client of the object store does for a user, to whom the store is `try`."""
+        script = (
+            'export MC_CONFIG_DIR=/tmp/conformance-mc && mkdir -p "$MC_CONFIG_DIR" && '
+            f"mc --quiet alias set try http://127.0.0.1:9000 >/dev/null && {action}; code=$?; "
+            'rm -rf "$MC_CONFIG_DIR"; exit $code'
+        )
+        return self.execute(service, "sh", "-c", script, check=False, input=f"{user}\n{password}\n")
+
+    def root_of(self, service: str) -> tuple[str, dict[str, list[str] | None]]:
+        """Root of an object store, and the buckets that it sees by the names of secrets that might be its password."""
+        root = (self.services[service].get("environment") or {}).get("MINIO_ROOT_USER") or "root"
+        values = {name: value for name, value in self.secret_values().items() if name.startswith(self.component(service))}
+        return root, {name: self.buckets(service, root, value) for name, value in values.items()}
 
     def cache_is_closed(self) -> None:
         """Nobody gets anything from the cache without a password."""

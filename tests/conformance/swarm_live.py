@@ -19,7 +19,7 @@ from images import Images
 from live import CONNECT, PLACEHOLDER
 from report import Failure, Report, expect
 from swarm_cluster import Swarm, Visitor
-from toolbox import Toolbox
+from toolbox import Toolbox, run
 
 # Writes the bundle of a topology again, with further settings of its environment.
 Rebuild = Callable[[Path, dict], None]
@@ -126,11 +126,13 @@ class Deployment(live.Stack):
     def fetch(self, host: str, path: str, *words: str, **options):
         """As live.Stack's, from outside the Swarm, through the proxies of all hosts in turn."""
         port = self.door()
-        scheme = "https" if port in (443, 8443) and (self.folder / "tls").is_dir() else "http"
+        authority = self.folder / "secrets/tls/ca.crt"
+        scheme = "https" if authority.exists() else "http"
         alive = list(self.swarm.alive)
         self.turn += 1
         proxy = alive[self.turn % len(alive)]
         curl = [self.tools.path("curl"), "--silent", "--show-error", "--max-time", "20"]
+        curl += ["--cacert", authority] if authority.exists() else []
         curl += ["--resolve", f"{host}:{port}:{self.swarm.address(proxy)}"]
         return self.swarm.client(*curl, *words, f"{scheme}://{host}:{port}{path}", **options)
 
@@ -143,6 +145,11 @@ class Deployment(live.Stack):
         return web[0]
 
     # --- making it startable ---
+
+    def make_secrets(self) -> None:
+        super().make_secrets()
+        if (self.folder / "tls/issue.sh").exists():
+            run([self.folder / "tls/issue.sh"])
 
     def build_images(self) -> None:
         """Those that the bundle's images.sh would build and push."""
@@ -443,7 +450,7 @@ class Deployment(live.Stack):
 
         def ask() -> str:
             path = "/health" if self.kinds[front] != PLACEHOLDER else "/"
-            result = self.fetch(host, path, "--insecure", "--output", "/dev/null", "--write-out", "%{http_code}", check=False, merge=True)
+            result = self.fetch(host, path, "--output", "/dev/null", "--write-out", "%{http_code}", check=False, merge=True)
             return "" if result.stdout.strip()[-3:] == "200" else result.stdout.strip()
 
         with Visitor(ask) as visitor:
@@ -528,6 +535,20 @@ class Deployment(live.Stack):
         with self.visited():
             self.swarm.lose(lost)
             self.swarm.wait("what can run elsewhere does", lambda: not self.wrong(), SETTLING, self.troubles)
+        self.stored()
+
+    def stored(self) -> None:
+        """What one member of an object store takes is given back by every other that is left."""
+        stores = [name for name in self.stores() if self.stack.host(name) in self.swarm.alive]
+        for service in stores:
+            root, logins = self.root_of(service)
+            [(secret, found)] = [(name, found) for name, found in logins.items() if found]
+            path = f"try/{found[0]}/conformance-{service}"
+            given = self.ask_store(service, root, self.secret_values()[secret], f"echo kept | mc --quiet pipe {path}")
+            expect(given.returncode == 0, f"{service} takes nothing: {given.stderr or given.stdout}")
+            for other in stores:
+                got = self.ask_store(other, root, self.secret_values()[secret], f"mc --quiet cat {path}")
+                expect(got.stdout.startswith("kept"), f"{other} does not have what {service} took: {got.stderr or got.stdout}")
 
     def spare(self) -> str:
         """The last host that does not lead the Swarm, and has no primary of a database."""
