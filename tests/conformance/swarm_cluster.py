@@ -87,11 +87,16 @@ class Swarm:
             "ip link add wire type bridge",
             f"ip addr add {CLIENT}/24 dev wire",
             "ip link set wire up",
+            # Overlay networks are made of these.
+            "ip link add trial type vxlan id 1 dstport 4789 dev wire",
+            "ip link del trial",
         ]
         for number, engine in enumerate(self.engines.values(), 1):
             script.append(f"ip link add host{number} type veth peer name eth0 netns {engine.init_pid()}")
             script.append(f"ip link set host{number} master wire up")
-        self.client("sh", "-ec", "\n".join(script))
+        result = self.client("sh", "-ec", "\n".join(script), check=False)
+        if result.returncode != 0:
+            raise Missing("bridge, veth and vxlan in the kernel", result.stderr.strip())
         for host, engine in self.engines.items():
             engine.inside("sh", "-ec", f"ip addr add {self.address(host)}/24 dev eth0\nip link set eth0 up")
 
