@@ -27,8 +27,8 @@ KEYS = {
             **dict.fromkeys(
                 (
                     "cap_add", "cap_drop", "command", "dns", "dns_search", "entrypoint", "environment", "extra_hosts", "hostname",
-                    "image", "init", "labels", "logging", "oom_score_adj", "read_only", "stdin_open", "stop_grace_period",
-                    "stop_signal", "sysctls", "tmpfs", "tty", "ulimits", "user", "working_dir",
+                    "image", "init", "labels", "logging", "read_only", "stdin_open", "stop_grace_period",
+                    "stop_signal", "sysctls", "tty", "ulimits", "user", "working_dir",
                 ),
                 ANY,
             ),
@@ -202,9 +202,6 @@ def keys(stack: Stack) -> Iterator[str]:
         if VARIABLE.search(text):
             yield f"{path}: a variable of whoever deploys: {text}"
     for name, service in stack.services.items():
-        for line in service.get("tmpfs") or []:
-            if ":" in line:
-                yield f"services.{name}.tmpfs: {line}: Swarm takes the options for a part of the path"
         if (service.get("deploy") or {}).get("replicas") is not None and stack.is_global(name):
             yield f"services.{name}.deploy.replicas: nothing that is global has replicas"
 
