@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -74,8 +74,11 @@ LONGEST = {"services": 63, "configs": 64, "secrets": 64}
 NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?")
 CONFIG_SIZE = 1000 * 1024
 
-# What is replaced before Swarm sees it, in silence when there is no such variable: a dollar sign that is not doubled.
-VARIABLE = re.compile(r"(?<!\$)(\$\$)*\$(?!\$)")
+# What is replaced before Swarm sees it: a dollar sign that is not doubled. A variable may be asked for in one way, which
+# stops whoever has none; of those, names have digits.
+VARIABLE = re.compile(r"(?<!\$)(\$\$)*\$(?!\$|\{[A-Z0-9_]+:\?[^{}]+\})")
+REQUIRED = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+):\?[^{}]+\}")
+DIGITS = "0123456789ab"
 
 MEMORY = re.compile(r"[1-9]\d*[bkmgBKMG]")
 CPUS = re.compile(r"\d+(\.\d{1,3})?")
@@ -119,6 +122,10 @@ class Stack:
     def users(self, network: str) -> list[str]:
         return [name for name, service in self.services.items() if network in networks(service)]
 
+    def near(self, service: str) -> set[str]:
+        """Those with which it shares a network, and itself."""
+        return {other for name in networks(self.services[service]) for other in self.users(name)} | {service}
+
     def zone(self, service: str) -> str:
         return labels(self.services[service]).get("lakewright.zone", "")
 
@@ -148,6 +155,12 @@ class Stack:
             if found:
                 return found[1]
         return None
+
+    def hosts(self, service: str, among: Iterable[str]) -> list[str]:
+        """Where its tasks may be."""
+        pinned = self.host(service)
+        elsewhere = re.findall(r"node\.(?:hostname|labels\.\S+\.host) *!= *(\S+)", "\n".join(self.constraints(service)))
+        return [host for host in among if host not in elsewhere and pinned in (None, host)]
 
     def volumes(self, service: str) -> list[dict]:
         return [volume for volume in self.services[service].get("volumes") or [] if volume["type"] == "volume"]
@@ -217,7 +230,7 @@ def limits(stack: Stack) -> Iterator[str]:
     """Names, sizes and amounts that Swarm takes."""
     for kind, longest in LONGEST.items():
         for key in stack.section(kind):
-            name = f"{stack.project}_{key}" if kind == "services" else stack.name(kind, key)
+            name = REQUIRED.sub(DIGITS, f"{stack.project}_{key}" if kind == "services" else stack.name(kind, key))
             if len(name) > longest or not NAME.fullmatch(name):
                 yield f"{kind}.{key}: the name {name}: has {len(name)} characters of {longest}, or others than allowed"
     for key, config in stack.section("configs").items():
@@ -305,7 +318,8 @@ def volumes(stack: Stack) -> Iterator[str]:
     for name in stack.services:
         for volume in stack.volumes(name):
             if not volume.get("source"):
-                yield f"services.{name}: {volume['target']}: a volume without a name is lost with its container"
+                if volume["target"] != "/tmp":
+                    yield f"services.{name}: {volume['target']}: a volume without a name is lost with its container"
                 continue
             given = declared.get(volume["source"])
             if given is None:
@@ -334,7 +348,9 @@ def config_names(stack: Stack) -> Iterator[str]:
         for key in sorted(used ^ set(stack.section(kind))):
             yield f"{kind}.{key}: not used, or not declared"
     for key, secret in stack.section("secrets").items():
-        if not secret.get("external") or not re.fullmatch(rf"{re.escape(stack.project)}_.+-v[1-9]\d*", secret.get("name", "")):
+        # Those of certificates are told apart by digits that whoever deploys them knows.
+        name = REQUIRED.sub("v1", secret.get("name", ""))
+        if not secret.get("external") or not re.fullmatch(rf"{re.escape(stack.project)}_.+-v[1-9]\d*", name):
             yield f"secrets.{key}: not an external one with a version in its name: {secret}"
 
 
@@ -361,6 +377,8 @@ def accepted(tools: Toolbox, folder: Path) -> None:
     environment = {"PATH": PATH, "HOME": str(folder)}
     if "docker stack config" not in run([docker, "stack", "config", "--help"], check=False, env=environment).stdout:
         raise Missing("docker stack config", f"{docker} is too old")
+    # Whoever deploys says these.
+    environment |= dict.fromkeys(REQUIRED.findall((folder / STACK).read_text(encoding="utf-8")), DIGITS)
     result = run([docker, "stack", "config", "--compose-file", STACK], cwd=folder, check=False, env=environment)
     expect(result.returncode == 0, result.stderr or result.stdout)
     expect(not result.stderr.strip(), f"warnings:\n{result.stderr}")

@@ -173,7 +173,7 @@ class Deployment(live.Stack):
             # A job that would talk to a program that is not there.
             near = [set(self.stack.users(network)) & lacking for network in swarm.networks(self.services[name])]
             own = {self.component(other) for other in lacking}
-            if self.is_job(name) and (self.component(name) in own or all(near)):
+            if self.is_job(name) and (self.component(name) in own or (near and all(near))):
                 self.kinds[name] = PLACEHOLDER
         self.chosen = {
             name: self.archives.get(service["image"]) if self.kinds[name] != PLACEHOLDER else None
@@ -284,15 +284,11 @@ class Deployment(live.Stack):
 
     def wanted(self, service: str) -> int:
         """How many tasks of a service there can be on the hosts that are left."""
-        alive = self.swarm.alive
-        host = self.stack.host(service)
-        if host is not None and host not in alive:
-            return 0
-        room = 1 if host is not None else len(alive)
-        if self.stack.is_global(service):
-            return room
+        hosts = self.stack.hosts(service, self.swarm.alive)
+        if self.stack.is_global(service) or not hosts:
+            return len(hosts)
         most = ((self.services[service].get("deploy") or {}).get("placement") or {}).get("max_replicas_per_node")
-        return min(self.stack.replicas(service), room * most) if most else self.stack.replicas(service)
+        return min(self.stack.replicas(service), len(hosts) * most) if most else self.stack.replicas(service)
 
     def wrong(self) -> dict[str, str]:
         """Services that are not as they should be."""
@@ -339,10 +335,10 @@ class Deployment(live.Stack):
         said = []
         for name in self.services:
             at = [host for host, _ in self.where(name)]
-            pinned = self.stack.host(name)
-            if pinned is not None and set(at) - {pinned}:
-                said.append(f"{name}: runs on {', '.join(at)}, not on {pinned}")
-            if not self.is_job(name) and len(set(at)) < min(len(at), len(self.swarm.alive) if pinned is None else 1):
+            allowed = self.stack.hosts(name, self.swarm.alive)
+            if set(at) - set(allowed):
+                said.append(f"{name}: runs on {', '.join(at)}, not on {', '.join(allowed)}")
+            if len(set(at)) < min(len(at), len(allowed)):
                 said.append(f"{name}: its replicas are on {', '.join(at)}")
         expect(not said, "\n".join(said))
 
@@ -379,7 +375,7 @@ class Deployment(live.Stack):
 
         def probe(key: str) -> None:
             name, host, container = key.split()
-            shares = {other for network in swarm.networks(self.services[name]) for other in self.stack.users(network)}
+            shares = self.stack.near(name)
             names = self.swarm.execute(host, container, "bash", "-c", RESOLVE, "bash", *aliases).stdout.split()
             known = {aliases[word] for word in names}
             said.extend(f"{name} on {host} resolves {other}" for other in known - shares - {name})
@@ -433,13 +429,14 @@ class Deployment(live.Stack):
         expect(self.state() == state, f"before: {state}\nafter: {self.state()}")
 
     def front(self) -> str | None:
-        """A service with several replicas, none of them pinned, that the proxy asks."""
-        doors = {network for name in self.services if self.stack.facing(name) for network in swarm.networks(self.services[name])}
-        for name in self.services:
-            several = not self.stack.is_global(name) and (self.stack.replicas(name) or 0) > 1
-            if several and self.stack.host(name) is None and doors & set(swarm.networks(self.services[name])):
-                return name
-        return None
+        """A service that the proxy asks, not pinned, with as many replicas as there is one with."""
+        facing = {name for name in self.services if self.stack.facing(name)}
+        found = [
+            name
+            for name in self.lasting() - facing
+            if self.stack.near(name) & facing and self.stack.host(name) is None and not self.stack.is_global(name)
+        ]
+        return max(found, key=lambda name: (self.stack.replicas(name), name), default=None)
 
     @contextlib.contextmanager
     def visited(self) -> Iterator[None]:
