@@ -2,16 +2,21 @@
 
 pub mod compose;
 mod docker;
+pub(crate) mod images;
 pub mod kubernetes;
+mod order;
 pub mod readme;
 pub mod subnets;
 pub mod swarm;
 pub(crate) mod tls;
 
+use serde::Serialize;
+
 use crate::bundle::{Bundle, BundlePath, File};
 use crate::diagnostic::{Finding, Rule, Severity};
 use crate::platform::Platform;
 use crate::source::Place;
+use crate::template::render_own;
 use crate::terms::Target;
 
 /// A file of a blueprint cannot lie in a bundle.
@@ -79,6 +84,22 @@ impl Files {
             self.findings
                 .push(Finding::new(&ILLEGAL_PATH, place.clone(), error));
         }
+    }
+
+    /// Adds a script of Lakewright's own, rendered from its template.
+    pub(crate) fn add_script(
+        &mut self,
+        path: &str,
+        template: &str,
+        data: &impl Serialize,
+        place: &Place,
+    ) {
+        // Sections that a bundle does not have leave empty lines.
+        let mut text = render_own(template, data).trim_end().to_owned();
+        while text.contains("\n\n\n") {
+            text = text.replace("\n\n\n", "\n\n");
+        }
+        self.add(path, text + "\n", true, place);
     }
 
     /// Adds the scripts that components bring for people.

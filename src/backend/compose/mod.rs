@@ -5,7 +5,6 @@
 //! service its own, which keeps the files on the host readable by their owner only.
 
 mod certificates;
-mod crontab;
 mod inside;
 mod model;
 #[cfg(test)]
@@ -27,8 +26,8 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::docker::wiring::{self, Wiring};
 use super::docker::{
-    Instance, PIDS, PREPARE_IMAGE, config_name, docker_size, docker_time, file_paths, healthcheck,
-    instances, key, literal, literals, logging, network_of, tmpfs, words,
+    Instance, PIDS, PREPARE_IMAGE, config_name, crontab, docker_size, docker_time, file_paths,
+    healthcheck, instances, key, literal, literals, logging, network_of, tmpfs, words,
 };
 use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
@@ -36,7 +35,7 @@ use crate::diagnostic::Finding;
 use crate::platform::{EnvValue, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
 use crate::terms::Publish;
-use crate::units::{Bytes, MilliCpu};
+use crate::units::{Bytes, MilliCpu, Seconds};
 
 /// The one-shot service that hands out secrets.
 pub(crate) const PREPARE: &str = "lakewright-prepare";
@@ -150,7 +149,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         false,
         place,
     );
-    if let Some(text) = crontab::render(platform, &project(platform)) {
+    if let Some(text) = crontab::render(platform, &project(platform), run_now) {
         files.add("crontab", text, false, place);
     }
     files.add_scripts(platform);
@@ -163,6 +162,12 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         place,
     );
     files.finish()
+}
+
+/// Writes the command that runs a scheduled job.
+fn run_now(service: &Service, timeout: Option<Seconds>) -> String {
+    let limit = timeout.map_or_else(String::new, |limit| format!("timeout {} ", limit.0));
+    format!("{limit}docker compose run --rm --no-deps {}", service.name)
 }
 
 fn project(platform: &Platform) -> String {

@@ -3,6 +3,7 @@
 //! Instances of services, files and their names, networks of connections, health checks, units. Each backend writes them
 //! in its own dialect.
 
+pub(crate) mod crontab;
 pub(crate) mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,10 +11,10 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::object::Object;
-use super::order::Order;
 use super::pod::port_name;
 use super::{Context, config, identity, network_policy, service, storage, workload};
 use super::{foreign, namespace, text};
+use crate::backend::order::Order;
 use crate::platform::{Flow, Platform, Service};
 use crate::terms::Publish;
 

@@ -15,7 +15,6 @@ mod identity;
 mod mesh;
 mod network_policy;
 mod object;
-mod order;
 mod pod;
 mod prerequisites;
 mod readme;
@@ -33,9 +32,9 @@ use serde::Serialize;
 
 pub(super) use embedded::{Outside, embedded};
 use object::Object;
-use order::Order;
 
-use super::Files;
+use super::order::Order;
+use super::{Files, images};
 use crate::bundle::Bundle;
 use crate::diagnostic::Finding;
 use crate::platform::{Cluster, Endpoint, Flow, Platform, Secret, Service};
@@ -76,14 +75,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("flows.json", flow_list::render(&context), false, place);
     files.add_scripts(platform);
     files.ignore_secrets(place);
-    for component in &platform.components {
-        for build in &component.builds {
-            for (name, content) in &build.files {
-                let path = format!("images/{}-{}/{name}", component.name, build.image);
-                files.add(&path, content.as_bytes(), false, &component.place);
-            }
-        }
-    }
+    images::add(platform, &mut files);
     files.finish()
 }
 

@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 use super::object::Object;
 use super::prerequisites::{self, Needed, ToldBy};
 use super::{CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config, gateway};
-use crate::backend::Files;
+use crate::backend::{Files, images};
 use crate::platform::{Component, KUBERNETES_VERSIONS};
-use crate::template::{header, render_own};
+use crate::template::header;
 use crate::terms::PodSecurity;
 
 /// Seconds that everything gets on top of its own time: room for a scheduler, a new node, an image.
@@ -35,42 +35,15 @@ const REFERRERS: &[&str] = &["pods", "deployments", "statefulsets", "jobs", "cro
 /// Adds the scripts to a bundle.
 pub(super) fn add(context: &Context<'_>, manifests: &Manifests, files: &mut Files) {
     let place = &context.platform.environment.place;
-    let mut script = |name: &str, text: String| {
-        // Sections that a bundle does not have leave empty lines.
-        let mut text = text.trim_end().to_owned();
-        while text.contains("\n\n\n") {
-            text = text.replace("\n\n\n", "\n\n");
-        }
-        files.add(name, text + "\n", true, place);
-    };
     let needed = prerequisites::list(context, manifests.objects());
-    script(
-        "apply.sh",
-        render_own(include_str!("apply.sh.tera"), &apply(context, manifests)),
-    );
-    script(
-        "preflight.sh",
-        render_own(
-            include_str!("preflight.sh.tera"),
-            &preflight(context, manifests, &needed),
-        ),
-    );
+    let data = apply(context, manifests);
+    files.add_script("apply.sh", include_str!("apply.sh.tera"), &data, place);
+    let data = preflight(context, manifests, &needed);
+    let template = include_str!("preflight.sh.tera");
+    files.add_script("preflight.sh", template, &data, place);
     if !context.platform.secrets.is_empty() {
-        script(
-            "secrets.sh",
-            render_own(
-                include_str!("secrets.sh.tera"),
-                &secrets(context, manifests),
-            ),
-        );
-    }
-    let images = images(context);
-    if !images.is_empty() {
-        let data = serde_json::json!({ "header": header("the topology"), "images": images });
-        script(
-            "images.sh",
-            render_own(include_str!("images.sh.tera"), &data),
-        );
+        let data = secrets(context, manifests);
+        files.add_script("secrets.sh", include_str!("secrets.sh.tera"), &data, place);
     }
     if context.cluster.mesh {
         files.add(
@@ -445,7 +418,7 @@ fn preflight(context: &Context<'_>, manifests: &Manifests, needed: &[Needed]) ->
         secrets,
         tls_secret: (cluster.issuer.is_none() && gateway::exists(context))
             .then(|| cluster.tls_secret.clone()),
-        images: images(context)
+        images: images::list(context.platform)
             .into_iter()
             .map(|image| format!("./images.sh pushes {}", image.reference))
             .collect(),
@@ -536,22 +509,4 @@ fn secrets(context: &Context<'_>, manifests: &Manifests) -> Secrets {
             .collect(),
         referrers,
     }
-}
-
-#[derive(Serialize)]
-struct Image {
-    reference: String,
-    folder: String,
-}
-
-fn images(context: &Context<'_>) -> Vec<Image> {
-    let components = context.platform.components.iter();
-    components
-        .flat_map(|component| {
-            component.builds.iter().map(|build| Image {
-                reference: build.reference.clone(),
-                folder: format!("images/{}-{}", component.name, build.image),
-            })
-        })
-        .collect()
 }

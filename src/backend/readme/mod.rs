@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use handlebars::Handlebars;
 use serde::Serialize;
 
+use super::order::Order;
 use crate::platform::{Component, FlowReason, Kind, Platform};
 use crate::terms::{Locale, SecretKind};
 
@@ -321,29 +322,14 @@ fn profile_of<'p>(platform: &'p Platform, component: &'p Component) -> Option<&'
 
 /// Groups services by the stage in which they can start: each waits for some of an earlier one.
 fn stages(platform: &Platform) -> Vec<StageRow<'_>> {
-    fn stage(platform: &Platform, at: usize, known: &mut [Option<usize>]) -> usize {
-        if let Some(stage) = known[at] {
-            return stage;
-        }
-        // Cycles are errors before a bundle is built; this only keeps a mistake from looping.
-        known[at] = Some(0);
-        let after = &platform.services[at].start_after;
-        let found = after
-            .iter()
-            .map(|after| 1 + stage(platform, after.service, known))
-            .max()
-            .unwrap_or(0);
-        known[at] = Some(found);
-        found
-    }
-    let mut known = vec![None; platform.services.len()];
+    let waves = Order::new(platform).waves;
     let mut rows: Vec<StageRow<'_>> = Vec::new();
     for (at, service) in platform.services.iter().enumerate() {
         // A cluster inside a service starts everything in it at once.
         if service.kind.waits_to_be_told() || service.inside.is_some() {
             continue;
         }
-        let stage = stage(platform, at, &mut known);
+        let stage = waves[at];
         while rows.len() <= stage {
             let number = rows.len() + 1;
             rows.push(StageRow {

@@ -1,11 +1,15 @@
-//! The crontab of a Compose bundle: scheduled jobs, each run by the engine when cron says so.
+//! The crontab of a bundle for an engine: scheduled jobs, each run when cron says so.
 
-use crate::platform::{Kind, Platform};
-
+use crate::platform::{Kind, Platform, Service};
 use crate::template::header;
+use crate::units::Seconds;
 
-/// Renders the crontab, if there is anything to run.
-pub(super) fn render(platform: &Platform, project: &str) -> Option<String> {
+/// Renders the crontab, if there is anything to run. The command that runs a job may be told how long a run may take.
+pub(crate) fn render(
+    platform: &Platform,
+    project: &str,
+    command: impl Fn(&Service, Option<Seconds>) -> String,
+) -> Option<String> {
     let mut lines = String::new();
     let services = platform.services.iter();
     for service in services.filter(|service| service.inside.is_none()) {
@@ -15,11 +19,11 @@ pub(super) fn render(platform: &Platform, project: &str) -> Option<String> {
         else {
             continue;
         };
-        let limit = timeout.map_or_else(String::new, |limit| format!("timeout {} ", limit.0));
         // A run that is not over yet is not joined by another.
         lines.push_str(&format!(
-            "{schedule} cd \"$BUNDLE\" && flock -n \"/tmp/{project}-{name}.lock\" {limit}docker compose run --rm --no-deps {name} 2>&1 | logger -t {project}-{name}\n",
+            "{schedule} cd \"$BUNDLE\" && flock -n \"/tmp/{project}-{name}.lock\" {command} 2>&1 | logger -t {project}-{name}\n",
             name = service.name,
+            command = command(service, *timeout),
         ));
     }
     (!lines.is_empty()).then(|| {

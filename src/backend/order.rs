@@ -1,25 +1,25 @@
 //! Order: in which waves services start, and how folders and files are numbered so that their names sort the same way.
 //!
-//! A service stands one wave after the last of those it waits for. A cluster does not wait by itself: the numbers serve
-//! whoever applies the bundle, a script or a tool.
+//! A service stands one wave after the last of those it waits for. Where a target does not wait by itself, the numbers serve
+//! whoever applies the bundle, a script or a tool; to people, READMEs show them as stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::platform::Platform;
 
 /// Waves and numbers of a platform's services and components.
-pub(super) struct Order {
+pub(crate) struct Order {
     /// Wave of each service, beginning with 0.
-    pub(super) waves: Vec<usize>,
+    pub(crate) waves: Vec<usize>,
     /// Depth of each service among those of its component.
-    pub(super) within: Vec<usize>,
+    pub(crate) within: Vec<usize>,
     /// Depth of each component.
-    pub(super) components: Vec<usize>,
+    pub(crate) components: Vec<usize>,
 }
 
 impl Order {
     /// Finds the order of a platform.
-    pub(super) fn new(platform: &Platform) -> Self {
+    pub(crate) fn new(platform: &Platform) -> Self {
         let services = &platform.services;
         let edges = |keep: &dyn Fn(usize, usize) -> bool| -> Vec<BTreeSet<usize>> {
             services
