@@ -8,8 +8,8 @@ use crate::terms::Target;
 static RULE: Rule = Rule {
     code: "idle-profile",
     severity: Severity::Warning,
-    summary: "a profile holds nothing back on kubernetes",
-    why: "Profiles say what Compose starts only when asked to. A cluster runs what was applied: the components of a \
+    summary: "a profile holds nothing back on swarm and kubernetes",
+    why: "Profiles say what Compose starts only when asked to. A Swarm or cluster runs what was deployed: the components of a \
           profile would run all the time.",
     fix: "Take the profile out of this environment; leave components out with `enabled = false`.",
     allowable: true,
@@ -18,7 +18,7 @@ static RULE: Rule = Rule {
 pub(super) const CHECK: Check = Check { rule: &RULE, run };
 
 fn run(platform: &Platform, findings: &mut Vec<Finding>) {
-    if platform.environment.target != Target::Kubernetes {
+    if platform.environment.target == Target::Compose {
         return;
     }
     let profiles = platform.environment.profiles.iter();

@@ -13,19 +13,26 @@ mod image_gone;
 mod image_untagged;
 mod jvm_over_limit;
 mod licence_refused;
+mod local_volume_shared;
 mod missing_registry;
 mod needs_cluster;
+mod no_host_large_enough;
+mod no_room_after_loss;
 mod pod_security_exempt;
 mod port_conflict;
 mod privileged_refused;
 mod profile_over_budget;
+mod quorum_lost_with_host;
 mod quorum_lost_with_zone;
 mod secret_in_clear;
 mod secret_in_environment;
 mod single_point_of_failure;
 mod start_cycle;
+mod too_few_hosts;
 mod too_many_hosts;
 mod unknown_storage_class;
+mod unmatched_host_labels;
+mod unreached_bind;
 mod unsafe_storage;
 mod unserved_by_version;
 mod unsupported_target;
@@ -57,19 +64,26 @@ pub const CHECKS: &[Check] = &[
     image_untagged::CHECK,
     jvm_over_limit::CHECK,
     licence_refused::CHECK,
+    local_volume_shared::CHECK,
     missing_registry::CHECK,
     needs_cluster::CHECK,
+    no_host_large_enough::CHECK,
+    no_room_after_loss::CHECK,
     pod_security_exempt::CHECK,
     port_conflict::CHECK,
     privileged_refused::CHECK,
     profile_over_budget::CHECK,
+    quorum_lost_with_host::CHECK,
     quorum_lost_with_zone::CHECK,
     secret_in_clear::CHECK,
     secret_in_environment::CHECK,
     single_point_of_failure::CHECK,
     start_cycle::CHECK,
+    too_few_hosts::CHECK,
     too_many_hosts::CHECK,
     unknown_storage_class::CHECK,
+    unmatched_host_labels::CHECK,
+    unreached_bind::CHECK,
     unsafe_storage::CHECK,
     unserved_by_version::CHECK,
     unsupported_target::CHECK,

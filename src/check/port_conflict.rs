@@ -78,6 +78,26 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     }
     for service in &platform.services {
         let component = platform.component_of(service);
+        let mut hosts = service.placement.clone();
+        hosts.sort_unstable();
+        if let (true, Some(host)) = (
+            service.has_host_ports(),
+            hosts.windows(2).find(|pair| pair[0] == pair[1]),
+        ) {
+            findings.push(
+                Finding::new(
+                    &RULE,
+                    component.place.clone(),
+                    format!(
+                        "two replicas of `{}` would have the ports of the host `{}`",
+                        service.name, platform.environment.hosts[host[0]].name
+                    ),
+                )
+                .related(service.replicas.place.clone(), "its number")
+                .help("run at most one on each host, or declare more hosts")
+                .component(component.name.clone()),
+            );
+        }
         let mut inside: BTreeMap<u16, &str> = BTreeMap::new();
         for (name, port) in &service.ports {
             if port.publish == Some(Publish::Host) && !name.starts_with("stream-") {

@@ -36,6 +36,14 @@ pub struct Load {
 }
 
 impl Load {
+    /// Returns the memory and processors that are left, in bytes and millicores.
+    pub fn left(&self) -> (u64, u64) {
+        (
+            self.memory_budget.0.saturating_sub(self.memory.0),
+            self.cpu_budget.0.saturating_sub(self.cpu.0),
+        )
+    }
+
     /// Says whether it fits.
     pub fn fits(&self) -> bool {
         self.memory <= self.memory_budget && self.cpu <= self.cpu_budget

@@ -69,6 +69,8 @@ pub struct Environment {
     pub locale: Locale,
     /// Address that published ports are bound to.
     pub bind: String,
+    /// Where it is said, or what it follows from.
+    pub bind_place: Place,
     /// First address and prefix length of the range for networks.
     pub network: (u32, u32),
     /// Machines; empty where their number is not known (a cluster that grows).
@@ -393,6 +395,13 @@ pub struct Volume {
     pub place: Place,
 }
 
+impl Volume {
+    /// Says whether it lies on the host of what has it.
+    pub fn is_local(&self) -> bool {
+        self.storage.0 == StorageKind::Local
+    }
+}
+
 /// An image that is built for a component.
 #[derive(Clone, Debug)]
 pub struct Build {
@@ -551,6 +560,12 @@ impl Service {
     /// Says whether its replicas are told apart: they keep data, or have names.
     pub fn is_stateful(&self) -> bool {
         self.kind == Kind::Stateful || self.members
+    }
+
+    /// Says whether it has ports of the host that it runs on.
+    pub fn has_host_ports(&self) -> bool {
+        let mut ports = self.ports.values();
+        ports.any(|port| port.publish == Some(Publish::Host))
     }
 
     /// Says whether another service makes its pods at run time.
@@ -1036,6 +1051,13 @@ impl Platform {
             .filter(|profile| profiles.contains(profile.name.as_str()))
             .flat_map(|profile| profile.stops.iter().copied())
             .collect()
+    }
+
+    /// Says whether a service has data on the hosts that it runs on.
+    pub fn keeps_local_data(&self, service: &Service) -> bool {
+        let volumes = &self.component_of(service).volumes;
+        let mut mounts = service.mounts.values();
+        mounts.any(|mount| volumes[mount.volume].is_local())
     }
 
     /// Returns the services of a component.

@@ -569,6 +569,10 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             .as_ref()
             .map_or(Locale::En, |locale| locale.value),
         bind,
+        bind_place: layered
+            .bind
+            .as_ref()
+            .map_or_else(|| target_place.clone(), |bind| bind.place.clone()),
         network: layered
             .network
             .as_ref()

@@ -9,7 +9,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::bundle::Digest;
 use crate::platform::{Host, Service};
 use crate::terms::Target;
 
@@ -168,6 +167,7 @@ fn fair_share(budget: &[Left], left: &[Left], able: &[usize], memory: i128) -> i
 
 /// Returns a number that says how much a service wants to be on a host, the lower the more: from their names alone.
 fn wish(service: &str, host: &str) -> u64 {
-    let digest = Digest::of(format!("{service}\0{host}").as_bytes()).to_string();
-    u64::from_str_radix(&digest[..16], 16).unwrap_or_default()
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(format!("{service}\0{host}"));
+    let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    u64::from_be_bytes(first)
 }

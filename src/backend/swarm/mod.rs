@@ -23,7 +23,6 @@ use crate::platform::budget::load;
 use crate::platform::{Certificate, Platform, Service};
 use crate::source::Place;
 use crate::template::{header, to_yaml};
-use crate::terms::Publish;
 
 /// A file is too large for a Swarm to keep, or its name too long.
 pub static UNKEPT: Rule = Rule {
@@ -145,13 +144,7 @@ impl<'p> Plan<'p> {
     fn new(platform: &'p Platform) -> Self {
         let profiles = std::collections::BTreeSet::new();
         let left = (0..platform.environment.hosts.len())
-            .map(|host| {
-                let load = load(platform, host, &profiles);
-                (
-                    load.memory_budget.0.saturating_sub(load.memory.0),
-                    load.cpu_budget.0.saturating_sub(load.cpu.0),
-                )
-            })
+            .map(|host| load(platform, host, &profiles).left())
             .collect();
         Self {
             platform,
@@ -167,19 +160,9 @@ impl<'p> Plan<'p> {
             .placement
             .get(usize::try_from(number).ok()?)
             .copied();
-        let component = self.platform.component_of(service);
-        let keeps = service
-            .mounts
-            .values()
-            .any(|mount| storage::is_local(&component.volumes[mount.volume]));
-        let only = service.replicas.min == 1 && self.has_host_ports(service);
+        let keeps = self.platform.keeps_local_data(service);
+        let only = service.replicas.min == 1 && service.has_host_ports();
         host.filter(|_| keeps || only)
-    }
-
-    /// Says whether a service has ports of its host.
-    fn has_host_ports(&self, service: &Service) -> bool {
-        let mut ports = service.ports.values();
-        ports.any(|port| port.publish == Some(Publish::Host))
     }
 
     /// Says whether some host has room for one more task of a service.

@@ -226,7 +226,7 @@ fn order(plan: &Plan<'_>, service: &Service) -> &'static str {
     let alone = service.is_stateful()
         || service.single.is_some()
         || !service.mounts.is_empty()
-        || !ports(service).is_empty();
+        || service.has_host_ports();
     if alone || service.replicas.min > 1 || !plan.has_room(service) {
         "stop-first"
     } else {
@@ -257,7 +257,7 @@ fn placement(plan: &Plan<'_>, service: &Service, instance: &Instance) -> Placeme
             "==",
             "true",
         ));
-        if plan.has_host_ports(service) {
+        if service.has_host_ports() {
             // What people's DNS says must stay true: those hosts that were chosen, and no others.
             let others = (0..hosts.len()).filter(|host| !service.placement.contains(host));
             constraints
@@ -278,7 +278,7 @@ fn placement(plan: &Plan<'_>, service: &Service, instance: &Instance) -> Placeme
         } else {
             Vec::new()
         },
-        max_replicas_per_node: if plan.has_host_ports(service) {
+        max_replicas_per_node: if service.has_host_ports() {
             Some(1)
         } else if several && environment.availability == Availability::High && count > 1 {
             // As few together as leaves room for all when a host is lost.

@@ -13,7 +13,6 @@ use crate::backend::docker::{self, Instance, instances, logging, words};
 use crate::bundle::Digest;
 use crate::platform::{self, Platform};
 use crate::template::{header, render_own};
-use crate::terms::StorageKind;
 
 /// How volumes on a server are mounted: writes wait for the server rather than getting lost, reading leaves no trace.
 const NFS_OPTIONS: &str = "nfsvers=4.2,rw,hard,timeo=600,retrans=2,noatime";
@@ -26,11 +25,6 @@ const PREPARE: &str = "lakewright-prepare";
 
 /// The volume that is the server's whole folder.
 const ROOT: &str = "nfs-root";
-
-/// Says whether a volume lies on the host of its task.
-pub(super) fn is_local(volume: &platform::Volume) -> bool {
-    volume.storage.0 == StorageKind::Local
-}
 
 /// Returns the volumes of one instance of a service, by the name that they have in the stack.
 pub(super) fn of<'p>(
@@ -62,7 +56,7 @@ pub(super) fn definition(
         ("lakewright.volume", volume.key.clone()),
     ]);
     match &platform.environment.storage.nfs {
-        Some((server, path)) if !is_local(volume) => on_server(
+        Some((server, path)) if !volume.is_local() => on_server(
             project,
             server,
             &format!("{path}/{project}/{name}"),
@@ -113,7 +107,7 @@ pub(super) fn prepare(platform: &Platform, project: &str, parts: &mut Parts) {
                 if read_only {
                     continue;
                 }
-                if !is_local(volume) {
+                if !volume.is_local() {
                     on_server.insert(name, owner);
                 } else if service.user.is_some() {
                     let host = service.placement.get(at).or(service.placement.first());
