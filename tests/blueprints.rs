@@ -171,6 +171,8 @@ fn every_file_is_used_and_every_file_named_exists() {
         }
         let objects = blueprint.model.objects.values();
         named.extend(objects.map(|object| object.data.as_str()));
+        let scripts = blueprint.model.scripts.values();
+        named.extend(scripts.map(|script| script.template.as_str()));
         let readme = read(format!("blueprints/{name}/README.md"));
         for file in &named {
             assert!(

@@ -932,8 +932,8 @@ pub struct Account {
 pub struct Provide {
     /// The capability.
     pub capability: String,
-    /// Service that provides it.
-    pub service: String,
+    /// Service that provides it: a name, or a text that depends on the binding where there is one in front of another.
+    pub service: Filled,
     /// Port of the service.
     pub port: Filled,
     /// Jobs that must have run before a consumer starts.

@@ -15,21 +15,17 @@ impl<'f> Finish<'f, '_, '_> {
         for (at, all) in self.sized.iter().enumerate() {
             for (position, sized) in all.iter().enumerate() {
                 let from = self.first[at] + position;
-                for binding in self
-                    .needs_of(at, sized, &mut Vec::new())
-                    .into_iter()
-                    .map(|at| &self.bindings[at])
-                {
-                    let provide =
-                        &self.drafts[binding.provider].blueprint.model.provides[&binding.provide];
-                    flows.extend(self.position(binding.provider, &provide.service).map(|to| {
-                        Flow {
-                            from,
-                            to,
-                            port: self.provided_port(binding.provider, &binding.provide),
-                            reason: FlowReason::Need(binding.need.clone()),
-                        }
-                    }));
+                for need in self.needs_of(at, sized, &mut Vec::new()) {
+                    let binding = &self.bindings[need];
+                    flows.extend(
+                        self.position(binding.provider, &self.serving[need])
+                            .map(|to| Flow {
+                                from,
+                                to,
+                                port: self.provided_port(binding.provider, &binding.provide),
+                                reason: FlowReason::Need(binding.need.clone()),
+                            }),
+                    );
                 }
                 for peer in &sized.workload.connects {
                     let (key, port) = peer.split_once('.').unwrap_or((peer, ""));

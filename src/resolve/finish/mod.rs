@@ -77,6 +77,8 @@ struct Finish<'f, 'a, 'r> {
     first: Vec<usize>,
     /// What each binding gives its consumer.
     values: Vec<BTreeMap<String, Value>>,
+    /// The key of the service that each binding leads to.
+    serving: Vec<String>,
 }
 
 impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
@@ -115,6 +117,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             sized,
             first,
             values: Vec::new(),
+            serving: Vec::new(),
         }
     }
 

@@ -33,11 +33,13 @@ impl<'f> Finish<'f, '_, '_> {
             .get("scheme")
             .and_then(|scheme| scheme.parsed.fill_text(&names).ok())
             .unwrap_or_else(|| "http".to_owned());
-        let service = self.position(component, &model.service);
+        // The proxy is chosen before services have names; a text that needs them is reported below.
+        let key = model.service.parsed.fill_text(&names).unwrap_or_default();
+        let service = self.position(component, &key);
         let port = service.and_then(|_| {
             let sized = self.sized[component]
                 .iter()
-                .find(|sized| sized.key == model.service)?;
+                .find(|sized| sized.key == key)?;
             sized.ports.get(&self.provided_port(component, &provide))
         });
         match (service, port) {

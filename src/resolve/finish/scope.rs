@@ -82,9 +82,16 @@ impl<'f> Finish<'f, '_, '_> {
                     }
                 }
             }
+            let service = fill(
+                provider,
+                &provide.service,
+                &names,
+                &["provides", &binding.provide, "service"],
+                &mut self.resolver.findings,
+            );
             let sized = self.sized[binding.provider]
                 .iter()
-                .find(|sized| sized.key == provide.service);
+                .find(|sized| sized.key == service);
             let port_name = self.provided_port(binding.provider, &binding.provide);
             let port = sized.and_then(|sized| sized.ports.get(&port_name));
             // Where an operator runs the system, the blueprint says what its host is called.
@@ -102,7 +109,7 @@ impl<'f> Finish<'f, '_, '_> {
                             format!(
                                 "`{}` names service `{}` and port `{port_name}`, which do not run on {}",
                                 binding.provide,
-                                provide.service,
+                                service,
                                 self.resolver.environment.target
                             ),
                         ));
@@ -113,7 +120,7 @@ impl<'f> Finish<'f, '_, '_> {
                 .blueprint
                 .model
                 .services
-                .get(&provide.service)
+                .get(&service)
                 .and_then(|service| service.workload.ports.get(&port_name))
             {
                 values
@@ -121,6 +128,7 @@ impl<'f> Finish<'f, '_, '_> {
                     .or_insert_with(|| Value::from(spec.protocol.word()));
             }
             self.values.push(values);
+            self.serving.push(service);
         }
         self.check_unique();
     }

@@ -950,7 +950,7 @@ impl<'f> Finish<'f, '_, '_> {
                 continue;
             }
             let provide = &self.drafts[binding.provider].blueprint.model.provides[&binding.provide];
-            let others = std::iter::once((&provide.service, false))
+            let others = std::iter::once((&self.serving[*position], false))
                 .chain(provide.after.iter().map(|job| (job, true)));
             for (key, completed) in others {
                 after.extend(
