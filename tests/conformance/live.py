@@ -29,7 +29,7 @@ RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
     "superset-login", "reachability", "secrets", "start-again", "keeps-data", "stop",
 )  # fmt: skip
-PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", *RUNNING)
+PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
 
 class Stack:
