@@ -222,6 +222,41 @@ fn topologies() -> Vec<String> {
     examples.chain(tests).collect()
 }
 
+/// A pooler or a router is the only way, except for who asks for the direct one.
+#[test]
+fn dependents_reach_what_stands_in_front_of_a_server() {
+    for (path, expected) in [
+        (
+            "tests/topologies/replication.toml",
+            &[("superset", "router")][..],
+        ),
+        (
+            "tests/topologies/kubernetes.toml",
+            &[
+                ("airbyte", "server"),
+                ("dremio", "pooler"),
+                ("superset", "pooler"),
+            ],
+        ),
+    ] {
+        let compiled = support::compile(path, &read(path), Library::default());
+        for platform in &compiled.platforms {
+            let component = |service: usize| {
+                let service = &platform.services[service];
+                platform.component_of(service).name.as_str()
+            };
+            let mut found = BTreeSet::new();
+            for flow in &platform.flows {
+                if component(flow.to) == "postgresql" && component(flow.from) != "postgresql" {
+                    let to = platform.services[flow.to].key.as_str();
+                    found.insert((component(flow.from), to));
+                }
+            }
+            assert_eq!(found, expected.iter().copied().collect(), "{path}");
+        }
+    }
+}
+
 #[test]
 fn topologies_compile_and_every_blueprint_is_in_one() {
     let mut used = BTreeSet::new();
