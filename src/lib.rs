@@ -38,6 +38,7 @@ pub fn rules() -> Vec<&'static diagnostic::Rule> {
     let mut rules = vec![
         &backend::ILLEGAL_PATH,
         &backend::compose::WITHOUT_ADDRESS,
+        &backend::swarm::UNKEPT,
         &blueprint::FAULTY_BLUEPRINT,
         &check::UNUSED_ALLOW,
         &resolve::TEMPLATE_FAILED,

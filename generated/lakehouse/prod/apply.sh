@@ -243,12 +243,12 @@ rolled_out 395 statefulset/valkey
 rolled_out 610 deployment/airbyte-manifest-server
 rolled_out 675 statefulset/dremio-zookeeper
 
-again elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-9f6f548c8b
+again elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-fad73bbcb8
 apply 'wave 2 of 5' \
   manifests/20-elasticsearch/20-access.yaml \
   manifests/20-minio/20-buckets.yaml \
   manifests/20-postgresql/20-databases.yaml
-completed 900 elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-9f6f548c8b
+completed 900 elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-fad73bbcb8
 
 again airbyte-bootloader-5f8a8751f6 superset-init-6d225f36c1
 apply 'wave 3 of 5' \
@@ -294,10 +294,10 @@ open 60 Programmed Gateway.v1.gateway.networking.k8s.io/lakehouse
 if [ -n "${prune}" ]; then
   prune configmap \
     lakehouse-gateway \
-    elasticsearch-47b75170c1 \
+    elasticsearch-13d5d3eac9 \
     elasticsearch-access-ab2571291f \
     minio-buckets-b318e24524 \
-    postgresql-databases-920023ae43 \
+    postgresql-databases-c1cd945932 \
     valkey-40861647c3 \
     airbyte-temporal-bd710f4802 \
     dremio-b172ff8b7c \
@@ -312,7 +312,7 @@ if [ -n "${prune}" ]; then
   prune job \
     elasticsearch-access-f582bc4fb8 \
     minio-buckets-3641dfc15f \
-    postgresql-databases-9f6f548c8b \
+    postgresql-databases-fad73bbcb8 \
     airbyte-bootloader-5f8a8751f6 \
     dremio-init-e0d0949aa2 \
     superset-init-6d225f36c1

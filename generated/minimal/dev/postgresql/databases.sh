@@ -4,8 +4,10 @@
 set -eu
 umask 077
 
+# All members, one of which takes writes.
 export PGHOST=postgresql
 export PGPORT=5432
+export PGTARGETSESSIONATTRS=read-write
 export PGUSER=postgres
 export PGDATABASE=postgres
 export PGCONNECT_TIMEOUT=10
@@ -18,10 +20,10 @@ printf '*:*:*:postgres:' >"${PGPASSFILE}"
 sed 's/[\\:]/\\&/g' /run/secrets/postgresql-superuser >>"${PGPASSFILE}"
 
 tries=60
-until pg_isready --quiet; do
+until psql --no-psqlrc --no-password --quiet --command='' 2>/tmp/refused; do
   tries=$((tries - 1))
   if [ "${tries}" -eq 0 ]; then
-    printf '%s:%s does not answer\n' "${PGHOST}" "${PGPORT}" >&2
+    cat /tmp/refused >&2
     exit 1
   fi
   sleep 5

@@ -1,0 +1,22 @@
+# Made by lakewright from blueprint superset, gunicorn.conf.py.tera. Change that and build again: edits here are lost.
+# gunicorn reads this file by itself; nothing here is secret.
+bind = "0.0.0.0:8088"
+workers = 2
+worker_class = "gthread"
+threads = 16
+# Not above SUPERSET_WEBSERVER_TIMEOUT, and below the proxy's.
+timeout = 60
+graceful_timeout = 60
+keepalive = 65  # longer than proxies keep idle connections, so that they close them, not we
+# Workers are renewed now and then: pandas and pyarrow do not give memory back. Spread out, so never all at once.
+max_requests = 2000
+max_requests_jitter = 400
+worker_tmp_dir = "/tmp"
+# Long dashboard URLs.
+limit_request_line = 0
+accesslog = "-"
+errorlog = "-"
+access_log_format = (
+    '{"stream":"access","time":"%(t)s","client":"%({x-forwarded-for}i)s","method":"%(m)s","path":"%(U)s",'
+    '"status":"%(s)s","bytes":"%(B)s","microseconds":"%(D)s","agent":"%(a)s"}'
+)
