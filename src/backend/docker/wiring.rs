@@ -24,7 +24,7 @@ pub(crate) struct Wiring {
     pub(crate) of: Vec<BTreeSet<String>>,
     /// Ranges by network.
     pub(crate) subnets: BTreeMap<String, Option<String>>,
-    /// What a service is called in a network beside its own name, where it stands for those in its cluster.
+    /// What a service is called in a network beside its own name: as those in its cluster, or as its members together.
     pub(crate) aliases: BTreeMap<(usize, String), BTreeSet<String>>,
 }
 
@@ -47,8 +47,10 @@ impl Wiring {
             let (name, purpose) = network_of(platform, flow);
             networks.join(from, &name, &purpose);
             networks.join(to, &name, &purpose);
-            if to != flow.to {
-                let alias = platform.services[flow.to].name.clone();
+            let reached = &platform.services[flow.to];
+            // Members have names of their own; all of them answer to that of the service.
+            if to != flow.to || (reached.members && reached.replicas.min > 1) {
+                let alias = reached.name.clone();
                 let aliases = networks.aliases.entry((to, name)).or_default();
                 aliases.insert(alias);
             }
