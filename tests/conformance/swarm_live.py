@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,9 @@ SETTLING = 120
 # What a topology declares of a host, of which this machine has less: what services reserve is lowered accordingly.
 HOST_CPUS = 8
 HOST_MEMORY = 16 * 1024**3
+
+# Seconds in which somebody asks again and again.
+VISIT = 3
 
 # Asking for health this often, an update is seen to be good or bad within seconds.
 HEALTH = {"interval": "2s", "timeout": "5s", "retries": 5}
@@ -128,13 +132,20 @@ class Deployment(live.Stack):
         port = self.door()
         authority = self.folder / "secrets/tls/ca.crt"
         scheme = "https" if authority.exists() else "http"
-        alive = list(self.swarm.alive)
+        proxies = self.proxies()
         self.turn += 1
-        proxy = alive[self.turn % len(alive)]
+        proxy = proxies[self.turn % len(proxies)]
         curl = [self.tools.path("curl"), "--silent", "--show-error", "--max-time", "20"]
         curl += ["--cacert", authority] if authority.exists() else []
         curl += ["--resolve", f"{host}:{port}:{self.swarm.address(proxy)}"]
         return self.swarm.client(*curl, *words, f"{scheme}://{host}:{port}{path}", **options)
+
+    def proxies(self) -> list[str]:
+        """The hosts that let in whoever comes from outside."""
+        facing = [name for name in self.services if self.stack.facing(name)]
+        found = [host for host in self.swarm.alive if any(self.stack.hosts(name, [host]) for name in facing)]
+        expect(found, "no host has a proxy")
+        return found
 
     def door(self) -> int:
         """The published port for browsers."""
@@ -271,16 +282,21 @@ class Deployment(live.Stack):
         services = self.swarm.services(self.name)
         return services, self.swarm.tasks(services)
 
-    def where(self, service: str) -> list[tuple[str, str]]:
+    def running(self) -> dict[str, list[tuple[str, str]]]:
         """Host and container of every running task."""
         hosts = {node["ID"]: host for host, node in self.swarm.nodes().items()}
-        services = self.swarm.services(self.name)
-        tasks = self.swarm.tasks({service: services[service]})[service]
-        return [
-            (hosts[task["NodeID"]], task["Status"]["ContainerStatus"]["ContainerID"])
-            for task in tasks
-            if task["Status"]["State"] == "running" and task["DesiredState"] == "running" and hosts[task["NodeID"]] not in self.swarm.lost
-        ]
+        _, tasks = self.found()
+        return {
+            name: [
+                (hosts[task["NodeID"]], task["Status"]["ContainerStatus"]["ContainerID"])
+                for task in found
+                if task["Status"]["State"] == task["DesiredState"] == "running" and hosts[task["NodeID"]] in self.swarm.alive
+            ]
+            for name, found in tasks.items()
+        }
+
+    def where(self, service: str) -> list[tuple[str, str]]:
+        return self.running()[service]
 
     def wanted(self, service: str) -> int:
         """How many tasks of a service there can be on the hosts that are left."""
@@ -333,8 +349,8 @@ class Deployment(live.Stack):
     def placement(self) -> None:
         """What is pinned is where it should be; replicas are on as many hosts as there are."""
         said = []
-        for name in self.services:
-            at = [host for host, _ in self.where(name)]
+        for name, found in self.running().items():
+            at = [host for host, _ in found]
             allowed = self.stack.hosts(name, self.swarm.alive)
             if set(at) - set(allowed):
                 said.append(f"{name}: runs on {', '.join(at)}, not on {', '.join(allowed)}")
@@ -343,10 +359,11 @@ class Deployment(live.Stack):
         expect(not said, "\n".join(said))
 
     def published_ports_answer(self) -> None:
-        """On every host, just the published ports can be connected to, besides those of the Swarm itself."""
-        declared = {port for _, _, port, _ in self.published()}
+        """On every host, just the ports that are published there can be connected to, besides those of the Swarm itself."""
         said = []
+        running = self.running()
         for host in self.swarm.alive:
+            declared = {port for name, _, port, _ in self.published() if host in dict(running[name])}
             listing = self.swarm.engines[host].inside("ss", "--no-header", "--listening", "--tcp", "--numeric").stdout
             open_ports = {int(line.split()[3].rpartition(":")[2]) for line in listing.splitlines() if not line.split()[3].startswith("127.")}
             if open_ports - {2377, 7946} != declared:
@@ -513,10 +530,11 @@ class Deployment(live.Stack):
         self.deploy_well()
         self.expect_settled()
         users = self.lasting(lambda service: any(use["source"] == name for use in service.get("secrets") or []))
+        running = self.running()
         for service in users:
             [use] = [use for use in self.services[service]["secrets"] if use["source"] == name]
             path = os.path.join("/run/secrets", use.get("target") or name)
-            for host, container in self.where(service):
+            for host, container in running[service]:
                 # Whoever may read it: without its capabilities, root may not read what belongs to others.
                 words = ["exec", f"--user={use.get('uid', 0)}", container, "cat", path]
                 given = self.swarm.engines[host].docker(*words, check=False, merge=True).stdout.strip()
@@ -529,9 +547,12 @@ class Deployment(live.Stack):
     def lose_a_host(self) -> None:
         """What has no data there goes on elsewhere, and whoever comes in by another host is answered."""
         lost = self.spare()
-        with self.visited():
+        several = self.stack.replicas(self.front()) > 1
+        with self.visited() if several else contextlib.nullcontext():
             self.swarm.lose(lost)
             self.swarm.wait("what can run elsewhere does", lambda: not self.wrong(), SETTLING, self.troubles)
+        with self.visited():
+            time.sleep(VISIT)
         self.stored()
 
     def stored(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import swarm_sample
 from images import Images
 from report import Failure, Report, expect
 from swarm_cluster import Swarm
-from swarm_live import Deployment
+from swarm_live import VISIT, Deployment
 from toolbox import Toolbox
 
 
@@ -124,7 +125,7 @@ class Trial:
 
     def visit(self) -> None:
         with self.it.visited():
-            self.it.swarm.manager.inside("sleep", "2")
+            time.sleep(VISIT)
 
     def bad_image(self) -> None:
         with self.script("sleep 1"):
