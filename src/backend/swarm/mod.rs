@@ -83,6 +83,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         }
     }
     storage::prepare(platform, project, &mut parts);
+    network::add_nowhere(&mut parts.stack);
     parts.secrets(platform);
     let Parts {
         mut files, stack, ..

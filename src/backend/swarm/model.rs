@@ -193,16 +193,10 @@ pub(super) struct UpdateConfig {
     pub(super) monitor: String,
 }
 
-/// A network: an overlay of the stack's own, or one that exists.
+/// A network of the stack's own.
 #[derive(Default, Serialize)]
 pub(super) struct Network {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<&'static str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) external: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) driver: Option<&'static str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) driver: &'static str,
     pub(super) driver_opts: BTreeMap<&'static str, DoubleQuoted<&'static str>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) internal: bool,

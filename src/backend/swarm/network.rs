@@ -4,25 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::DoubleQuoted;
 
-use super::model::{Attachment, Ipam, Network, Subnet};
+use super::model::{Attachment, Ipam, Network, Stack, Subnet};
 use crate::backend::docker::wiring::{Wiring, is_open};
 use crate::platform::Platform;
 
-/// The network of what talks to nobody. The engine knows it by this name; without any, a stack's service would be put
-/// into a network of the stack that nothing encrypts.
-const NONE: &str = "none";
+/// The network of what talks to nobody. The engine's own `none` is not for services, and without any, a service would be
+/// put into a network of the stack that nothing encrypts.
+const NOWHERE: &str = "nowhere";
 
 /// Defines the networks that services of a stack are in.
 pub(super) fn definitions(platform: &Platform, wiring: &Wiring) -> BTreeMap<String, Network> {
-    let mut networks: BTreeMap<String, Network> = wiring
+    wiring
         .members
         .iter()
         .map(|(name, members)| {
             let mut members = members.iter().map(|at| &platform.services[*at]);
             let network = Network {
-                driver: Some("overlay"),
-                // The engine asks whether the key is there, whatever it says.
-                driver_opts: BTreeMap::from([("encrypted", DoubleQuoted("true"))]),
+                driver: "overlay",
+                driver_opts: encrypted(),
                 internal: !is_open(name),
                 // Containers beside the stack may only join what says so.
                 attachable: members.any(super::is_beside),
@@ -30,20 +29,30 @@ pub(super) fn definitions(platform: &Platform, wiring: &Wiring) -> BTreeMap<Stri
                     config: vec![Subnet { subnet }],
                 }),
                 labels: BTreeMap::from([("lakewright.flow", wiring.purpose[name].clone())]),
-                ..Network::default()
             };
             (name.clone(), network)
         })
-        .collect();
-    networks.insert(
-        NONE.to_owned(),
-        Network {
-            name: Some(NONE),
-            external: true,
+        .collect()
+}
+
+/// Defines the network of what talks to nobody, if there is such a service.
+pub(super) fn add_nowhere(stack: &mut Stack) {
+    let mut services = stack.services.values();
+    if services.any(|service| service.networks.contains_key(NOWHERE)) {
+        let network = Network {
+            driver: "overlay",
+            driver_opts: encrypted(),
+            internal: true,
+            labels: BTreeMap::from([("lakewright.flow", "none".to_owned())]),
             ..Network::default()
-        },
-    );
-    networks
+        };
+        stack.networks.insert(NOWHERE.to_owned(), network);
+    }
+}
+
+/// Returns the option that encrypts a network. The engine asks whether the key is there, whatever it says.
+fn encrypted() -> BTreeMap<&'static str, DoubleQuoted<&'static str>> {
+    BTreeMap::from([("encrypted", DoubleQuoted("true"))])
 }
 
 /// Returns what a service joins.
@@ -66,5 +75,5 @@ pub(super) fn joined(wiring: &Wiring, service: usize) -> BTreeMap<String, Attach
 
 /// Returns what a service joins that talks to nobody.
 pub(super) fn nowhere() -> BTreeMap<String, Attachment> {
-    BTreeMap::from([(NONE.to_owned(), Attachment::default())])
+    BTreeMap::from([(NOWHERE.to_owned(), Attachment::default())])
 }
