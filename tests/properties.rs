@@ -222,10 +222,20 @@ fn topology(dice: &mut Dice, blueprints: &[Blueprint], wild: bool) -> String {
         if dice.once_in(3) {
             text.push_str("availability = \"high\"\n");
         }
-        let hosts: Vec<String> = (0..dice.below(4))
+        // A Swarm is planned over hosts, and most of these should carry what is there.
+        let least = usize::from(*target == Target::Swarm);
+        let hosts: Vec<String> = (0..least + dice.below(4))
             .map(|at| {
-                let memory = dice.pick(&["64GiB", "1TiB", "8GiB", "512MiB", "1B"]);
-                let cpus = dice.pick(&["4", "0.5", "\"100m\"", "64"]);
+                let memory = if *target == Target::Swarm && !wild {
+                    "16TiB"
+                } else {
+                    dice.pick(&["64GiB", "1TiB", "8GiB", "512MiB", "1B"])
+                };
+                let cpus = if memory == "16TiB" {
+                    "16000"
+                } else {
+                    dice.pick(&["4", "0.5", "\"100m\"", "64"])
+                };
                 let count = if dice.once_in(5) { ", count = 3" } else { "" };
                 format!("{{ name = \"h{at}\", memory = \"{memory}\", cpus = {cpus}{count} }}")
             })
@@ -480,7 +490,9 @@ fn named(list: &Json, key: &str) -> Vec<String> {
 /// A bundle refers to nothing that is not in it, whatever its target.
 fn bundle_holds(bundle: &Files) {
     if bundle.contains_key("compose.yaml") {
-        compose_holds(bundle);
+        compose_holds(bundle, "compose.yaml");
+    } else if bundle.contains_key("stack.yaml") {
+        compose_holds(bundle, "stack.yaml");
     } else {
         manifests_hold(bundle);
     }
@@ -666,9 +678,9 @@ fn manifests_hold(bundle: &Files) {
     );
 }
 
-/// A Compose file uses what it defines, and defines what it uses.
-fn compose_holds(bundle: &Files) {
-    let text = std::str::from_utf8(&bundle["compose.yaml"].0).expect("text");
+/// A Compose file or a stack uses what it defines, and defines what it uses.
+fn compose_holds(bundle: &Files, file: &str) {
+    let text = std::str::from_utf8(&bundle[file].0).expect("text");
     let compose: Json = serde_saphyr::from_str(text).expect("YAML");
     let services = compose["services"].as_object().expect("services");
     let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -688,9 +700,9 @@ fn compose_holds(bundle: &Files) {
                 .extend(named(&service[key], list));
         }
         for mount in service["volumes"].as_array().into_iter().flatten() {
-            if mount["type"] == "volume" {
-                let source = mount["source"].as_str().expect("a volume").to_owned();
-                used.entry("volumes").or_default().insert(source);
+            // One without a name goes with its task.
+            if let (true, Some(source)) = (mount["type"] == "volume", mount["source"].as_str()) {
+                used.entry("volumes").or_default().insert(source.to_owned());
             }
         }
         let ports = service["ports"].as_array().into_iter().flatten();
@@ -730,10 +742,13 @@ fn compose_holds(bundle: &Files) {
     );
 }
 
-/// Returns how many bundles were made: with a Compose file, and with manifests.
-fn topologies_hold(cases: u32, wild: bool) -> [usize; 2] {
+/// What a bundle of each target has, and no other.
+const MARKS: [&str; 3] = ["compose.yaml", "stack.yaml", "flows.json"];
+
+/// Returns how many bundles were made, in the order of [`MARKS`].
+fn topologies_hold(cases: u32, wild: bool) -> [usize; 3] {
     let blueprints = blueprints();
-    let made = Cell::new([0, 0]);
+    let made = Cell::new([0; 3]);
     hold(
         cases,
         &dice().prop_map(|mut dice| topology(&mut dice, &blueprints, wild)),
@@ -742,9 +757,10 @@ fn topologies_hold(cases: u32, wild: bool) -> [usize; 2] {
             let first = outcome(&mut compiled);
             for bundle in first.1.values() {
                 bundle_holds(bundle);
-                let at = usize::from(bundle.contains_key("flows.json"));
                 let mut counts = made.get();
-                counts[at] += 1;
+                for (count, mark) in counts.iter_mut().zip(MARKS) {
+                    *count += usize::from(bundle.contains_key(mark));
+                }
                 made.set(counts);
             }
             let mut again = compile("platform.toml", &text, Library::default());
@@ -757,10 +773,10 @@ fn topologies_hold(cases: u32, wild: bool) -> [usize; 2] {
 
 #[test]
 fn random_topologies_hold() {
-    let made = topologies_hold(60, false);
+    let made = topologies_hold(80, false);
     // Otherwise nothing was tried but the findings.
     assert!(
-        made.iter().all(|made| *made > 5),
+        made.iter().all(|made| *made > 3),
         "{made:?} bundles were made"
     );
 }
@@ -824,4 +840,41 @@ fn mutated_topologies_hold() {
         }
         Ok(())
     });
+}
+
+/// What is where in a topology of many services with data.
+fn placements(services: usize) -> BTreeMap<String, Vec<usize>> {
+    let mut text = String::from(
+        "[platform]\nname = \"spread\"\ndomain = \"example.org\"\n[environments.staging]\ntarget = \"swarm\"\n\
+         registry = \"registry.example.com/spread\"\n\
+         hosts = [{ name = \"h\", memory = \"64GiB\", cpus = 64, count = 5 }]\n",
+    );
+    for number in 0..services {
+        text.push_str(&format!("[components.v{number}]\nblueprint = \"valkey\"\n"));
+    }
+    let mut compiled = compile("platform.toml", &text, Library::default());
+    assert_eq!(compiled.errors(), 0, "{}", compiled.text());
+    let services = compiled.platforms[0].services.iter();
+    services
+        .map(|service| (service.name.clone(), service.placement.clone()))
+        .collect()
+}
+
+#[test]
+fn one_more_service_moves_few_others() {
+    let before = placements(40);
+    let after = placements(41);
+    let moved = before
+        .iter()
+        .filter(|(name, hosts)| after[*name] != **hosts)
+        .count();
+    assert!(moved <= 2, "{moved} of 40 moved");
+    let mut counts = [0_usize; 5];
+    for host in before.values().flatten() {
+        counts[*host] += 1;
+    }
+    assert!(
+        counts.iter().all(|count| (4..=12).contains(count)),
+        "{counts:?}: not spread over the hosts"
+    );
 }

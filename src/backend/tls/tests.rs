@@ -67,7 +67,8 @@ fn platform(target: &str, more: &str) -> Platform {
     let mut sources = Sources::default();
     let topology = format!(
         "[platform]\nname = \"lake\"\ndomain = \"data.example.org\"\n[components.door]\n[components.store]\n\
-         [environments.here]\ntarget = \"{target}\"\n{more}"
+         [environments.here]\ntarget = \"{target}\"\n\
+         hosts = [{{ name = \"one\", memory = \"8GiB\", cpus = 4 }}]\n{more}"
     );
     let topology = sources.add("platform.toml", topology);
     let mut compiler = Compiler::new(sources, Library::new(BTreeMap::from(own)));
