@@ -1,4 +1,4 @@
-//! Fewer hosts than an environment asks for by its target or its availability.
+//! Fewer hosts than high availability asks for.
 
 use super::Check;
 use crate::diagnostic::{Finding, Rule, Severity};
@@ -8,9 +8,8 @@ use crate::terms::{Availability, Target};
 static RULE: Rule = Rule {
     code: "too-few-hosts",
     severity: Severity::Error,
-    summary: "an environment on swarm has too few hosts for what it asks for",
-    why: "A Swarm is planned over the hosts that the topology declares. With one, nothing survives its loss; with two, \
-          the managers have no majority without either of them, so nothing is started elsewhere when one is lost.",
+    summary: "an environment on swarm has too few hosts for high availability",
+    why: "With one host nothing survives its loss; with two, the managers have no majority without either of them, so nothing is started elsewhere when one is lost.",
     fix: "Declare three hosts, or take `availability = \"high\"` out.",
     allowable: true,
 };
@@ -19,27 +18,19 @@ pub(super) const CHECK: Check = Check { rule: &RULE, run };
 
 fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     let environment = &platform.environment;
-    if environment.target != Target::Swarm {
+    if environment.target != Target::Swarm || environment.availability != Availability::High {
         return;
     }
-    let high = environment.availability == Availability::High;
     let finding = |message: String| Finding::new(&RULE, environment.place.clone(), message);
     match environment.hosts.as_slice() {
-        [] => findings.push(
-            finding(format!(
-                "`{}` has no hosts, and a Swarm is planned over them",
-                environment.name
-            ))
-            .help("add hosts = [{ name = \"staging-1\", memory = \"16GiB\", cpus = 8 }]"),
-        ),
-        [one] if high => findings.push(
+        [one] => findings.push(
             finding(format!(
                 "`{}` asks for high availability, and has one host",
                 environment.name
             ))
             .related(one.place.clone(), "the host"),
         ),
-        [one, other] if high => findings.push(
+        [one, other] => findings.push(
             finding(format!(
                 "`{}` asks for high availability, and a Swarm of two hosts cannot move anything when one is lost",
                 environment.name

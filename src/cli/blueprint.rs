@@ -341,7 +341,14 @@ pub fn try_alone(compiler: &mut Compiler, name: &str) {
         .iter()
         .map(|target| {
             let registry = "registry = \"registry.example.com/trial\"";
-            format!("[environments.{target}]\ntarget = \"{target}\"\n{registry}\n")
+            // A Swarm is planned over its hosts; here it must not matter how large they are.
+            let hosts = match target {
+                crate::terms::Target::Swarm => {
+                    "hosts = [{ name = \"trial\", memory = \"1TiB\", cpus = 256 }]\n"
+                }
+                _ => "",
+            };
+            format!("[environments.{target}]\ntarget = \"{target}\"\n{registry}\n{hosts}")
         })
         .collect();
     let text =

@@ -555,6 +555,19 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             None => Explained::one(&bind, by_target("the address"), target_place.clone()),
         },
     );
+    if target == Target::Swarm && layered.hosts.is_empty() {
+        findings.push(
+            Finding::new(
+                &MISSING_KEY,
+                layered.place.clone(),
+                format!(
+                    "`{}` has no hosts, and a Swarm is planned over them",
+                    layered.name
+                ),
+            )
+            .help("add hosts = [{ name = \"staging-1\", memory = \"16GiB\", cpus = 8 }]"),
+        );
+    }
     let cluster = (target == Target::Kubernetes).then(|| cluster(layered, trace, findings));
     Environment {
         name: layered.name.clone(),
