@@ -4,9 +4,11 @@
 //! word for is done by the scripts of the bundle (order of start, images) or another way (volumes that belong to their
 //! users, shared memory), and never written where it would be ignored.
 
+mod crontab;
 mod model;
 mod names;
 mod network;
+mod scripts;
 mod service;
 mod storage;
 
@@ -91,14 +93,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let place = &platform.environment.place;
     let text = format!("# {}\n{}", header("the topology"), to_yaml(&stack));
     files.add("stack.yaml", text, false, place);
-    for component in &platform.components {
-        for build in &component.builds {
-            for (name, content) in &build.files {
-                let path = format!("images/{}-{}/{name}", component.name, build.image);
-                files.add(&path, content.as_bytes(), false, &component.place);
-            }
-        }
-    }
+    scripts::add(&plan, &stack, &mut files);
     super::tls::add(platform, &mut files);
     files.add_scripts(platform);
     files.ignore_secrets(place);

@@ -9,7 +9,7 @@ use crate::platform::Secret;
 pub(super) const LONGEST: usize = 64;
 
 /// Digits of a hash in a name.
-const HASH: usize = 12;
+pub(super) const HASH: usize = 12;
 
 /// The environment variable that holds the digits of the authority's certificate.
 pub(super) const AUTHORITY_VARIABLE: &str = "TLS_AUTHORITY";

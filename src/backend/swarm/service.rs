@@ -235,7 +235,7 @@ fn order(plan: &Plan<'_>, service: &Service) -> &'static str {
 }
 
 /// Returns how long a new task is watched: as long as it takes to see that it is not well.
-fn watched(service: &Service) -> Seconds {
+pub(super) fn watched(service: &Service) -> Seconds {
     let unwell = service
         .probe
         .as_ref()

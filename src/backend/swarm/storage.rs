@@ -26,6 +26,11 @@ const PREPARE: &str = "lakewright-prepare";
 /// The volume that is the server's whole folder.
 const ROOT: &str = "nfs-root";
 
+/// Returns what volumes on a server are mounted with.
+pub(super) fn nfs_options(server: &str) -> String {
+    format!("addr={server},{NFS_OPTIONS}")
+}
+
 /// Returns the volumes of one instance of a service, by the name that they have in the stack.
 pub(super) fn of<'p>(
     platform: &'p Platform,
@@ -80,7 +85,7 @@ fn on_server(
     name: &str,
     labels: BTreeMap<&'static str, String>,
 ) -> Volume {
-    let options = format!("addr={server},{NFS_OPTIONS}");
+    let options = nfs_options(server);
     let device = format!(":{folder}");
     let hash = Digest::of(format!("{options}\0{device}").as_bytes()).to_string();
     Volume {
