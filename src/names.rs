@@ -51,6 +51,12 @@ pub fn parse_cidr(text: &str) -> Option<(u32, u32)> {
     (address.is_private() && bits.trailing_zeros() >= 32 - prefix).then_some((bits, prefix))
 }
 
+/// Names a port as Kubernetes lets one be called: in at most 15 characters.
+pub fn port(name: &str) -> String {
+    let short: String = name.replace('_', "-").chars().take(15).collect();
+    short.trim_end_matches('-').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -627,6 +627,19 @@ pub struct HostedCluster {
     pub cluster: Cluster,
     /// Folder in which the service finds the objects of what runs in it.
     pub manifests: String,
+    /// What those that run in it connect to outside, where that has no address that stays: the service itself finds out.
+    pub outside: Vec<Neighbour>,
+}
+
+/// A name in a cluster inside a service, for what lies outside.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// Position of the service that it leads to.
+    pub service: usize,
+    /// The name.
+    pub name: String,
+    /// The engine's names for all that it leads to.
+    pub hosts: Vec<String>,
 }
 
 /// Use of the Kubernetes API.

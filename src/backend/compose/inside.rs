@@ -34,7 +34,7 @@ pub(super) struct Manifest {
 /// Makes the files of all clusters, by the service that each is in.
 pub(super) fn hosted(
     platform: &Platform,
-    networks: &Networks,
+    networks: &Networks<'_>,
     files: &mut Files,
 ) -> BTreeMap<usize, Vec<Manifest>> {
     let mut all = BTreeMap::new();
@@ -59,16 +59,18 @@ pub(super) fn hosted(
 fn outside(
     platform: &Platform,
     host: usize,
-    networks: &Networks,
+    networks: &Networks<'_>,
     files: &mut Files,
 ) -> kubernetes::Outside {
     let mut outside = kubernetes::Outside::default();
+    let hosted = platform.services[host].hosts.as_ref();
     for flow in &platform.flows {
         let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
         if (from.inside == Some(host)) == (to.inside == Some(host)) {
             continue;
         }
         let (network, _) = network_of(platform, flow);
+        let range = networks.wiring.subnets.get(&network).cloned().flatten();
         let missing = || {
             let guest = if from.inside == Some(host) { from } else { to };
             Finding::new(
@@ -82,13 +84,28 @@ fn outside(
             .component(platform.component_of(guest).name.clone())
         };
         if to.inside == Some(host) {
-            match networks.wiring.subnets.get(&network).cloned().flatten() {
+            match range {
                 Some(range) => {
                     outside.sources.insert((flow.from, flow.to), range);
                 }
                 None => files.report(missing()),
             }
-        } else if let Entry::Vacant(unknown) = outside.addresses.entry(flow.to) {
+        } else if networks.stack.is_some() {
+            // Addresses come and go, but never leave the network.
+            let reached = outside.reached.entry(flow.to).or_insert_with(|| {
+                let names = hosted.into_iter().flat_map(|hosted| &hosted.outside);
+                let names = names.filter(|neighbour| neighbour.service == flow.to);
+                kubernetes::Reached {
+                    names: names.map(|name| (name.name.clone(), None)).collect(),
+                    ranges: Vec::new(),
+                }
+            });
+            match range {
+                Some(range) if !reached.ranges.contains(&range) => reached.ranges.push(range),
+                Some(_) => {}
+                None => files.report(missing()),
+            }
+        } else if let Entry::Vacant(unknown) = outside.reached.entry(flow.to) {
             let carrier = platform.carrier(flow.to);
             let addresses = instances(to).into_iter().map(|instance| {
                 let number = instance.number.filter(|_| carrier == flow.to);
@@ -97,7 +114,15 @@ fn outside(
             });
             match addresses.collect::<Option<Vec<_>>>() {
                 Some(addresses) => {
-                    unknown.insert(addresses);
+                    let ranges = addresses.iter();
+                    let ranges = ranges.map(|(_, address)| format!("{address}/32"));
+                    unknown.insert(kubernetes::Reached {
+                        ranges: ranges.collect(),
+                        names: addresses
+                            .into_iter()
+                            .map(|(name, address)| (name, Some(address)))
+                            .collect(),
+                    });
                 }
                 None => files.report(missing()),
             }

@@ -50,74 +50,14 @@ const SERVICE_COMPLETED: &str = "service_completed_successfully";
 /// Files of blueprints that cannot lie in a bundle.
 pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let mut files = Files::default();
-    let paths = file_paths(platform);
-    let networks = Networks::new(platform);
-    let hosted = inside::hosted(platform, &networks, &mut files);
-    let mut compose = Compose {
+    let wiring = Wiring::new(platform, 0);
+    let file = Project {
+        platform,
         name: project(platform),
-        services: BTreeMap::new(),
-        networks: networks.definitions(),
-        volumes: BTreeMap::new(),
-        configs: BTreeMap::new(),
+        has: |_| true,
+        networks: Networks::new(platform, &wiring, None),
     };
-    for (at, service) in platform.services.iter().enumerate() {
-        // What runs in a cluster is no service of the engine.
-        if service.inside.is_some() {
-            continue;
-        }
-        let component = platform.component_of(service);
-        let manifests = hosted.get(&at).map(Vec::as_slice).unwrap_or_default();
-        for manifest in manifests {
-            let file = format!("./{}", manifest.path);
-            compose
-                .configs
-                .insert(config_name(&manifest.path), FromFile { file });
-            files.add(
-                &manifest.path,
-                manifest.text.as_bytes(),
-                false,
-                &service.place,
-            );
-        }
-        for file in service.files.values() {
-            let path = &paths[&key(service, file)];
-            if let Entry::Vacant(free) = compose.configs.entry(config_name(path)) {
-                free.insert(FromFile {
-                    file: format!("./{path}"),
-                });
-                files.add(
-                    path,
-                    file.content.as_bytes(),
-                    file.executable,
-                    &service.place,
-                );
-            }
-        }
-        for instance in instances(service) {
-            for mount in service.mounts.values() {
-                let volume = &component.volumes[mount.volume];
-                let name = instance.volume(volume.shared, &volume.name);
-                compose
-                    .volumes
-                    .insert(name, labelled(&component.name, &volume.key));
-            }
-            if !service.secrets.is_empty() {
-                compose.volumes.insert(
-                    secrets_volume(&service.name),
-                    labelled(&component.name, "secrets"),
-                );
-            }
-            if service.certificate.is_some() {
-                compose.volumes.insert(
-                    certificates::volume(&service.name),
-                    labelled(&component.name, "certificate"),
-                );
-            }
-            let joined = networks.joined(at, instance.number);
-            let built = compose_service(platform, at, &instance, &paths, joined, manifests);
-            compose.services.insert(instance.name.clone(), built);
-        }
-    }
+    file.write("compose.yaml", &mut files);
     for (at, component) in platform.components.iter().enumerate() {
         // The engine builds no images for a cluster, whose own engine would not find them.
         let mut services = platform.services_of(at);
@@ -131,24 +71,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
             }
         }
     }
-    let script = "prepare/prepare.sh";
-    if let Some((service, text)) = prepare(platform, script) {
-        compose.services.insert(PREPARE.to_owned(), service);
-        compose.configs.insert(
-            config_name(script),
-            FromFile {
-                file: format!("./{script}"),
-            },
-        );
-        files.add(script, text, true, &platform.environment.place);
-    }
     let place = &platform.environment.place;
-    files.add(
-        "compose.yaml",
-        format!("# {}\n{}", header("the topology"), to_yaml(&compose)),
-        false,
-        place,
-    );
     if let Some(text) = crontab::render(platform, &project(platform), run_now) {
         files.add("crontab", text, false, place);
     }
@@ -168,6 +91,410 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
 fn run_now(service: &Service, timeout: Option<Seconds>) -> String {
     let limit = timeout.map_or_else(String::new, |limit| format!("timeout {} ", limit.0));
     format!("{limit}docker compose run --rm --no-deps {}", service.name)
+}
+
+/// A Compose file of all services of a platform, or of some.
+struct Project<'p> {
+    platform: &'p Platform,
+    /// Its name.
+    name: String,
+    /// Says whether it has a service.
+    has: fn(&Service) -> bool,
+    networks: Networks<'p>,
+}
+
+impl<'p> Project<'p> {
+    /// Lists its services with their positions. What runs in a cluster is none of the engine's.
+    fn services(&self) -> impl Iterator<Item = (usize, &'p Service)> {
+        let services = self.platform.services.iter().enumerate();
+        services.filter(|(_, service)| service.inside.is_none() && (self.has)(service))
+    }
+
+    /// Writes it with all files that it mounts.
+    fn write(&self, name: &str, files: &mut Files) {
+        let platform = self.platform;
+        let paths = file_paths(platform);
+        let hosted = inside::hosted(platform, &self.networks, files);
+        let mut compose = Compose {
+            name: self.name.clone(),
+            services: BTreeMap::new(),
+            networks: self.definitions(),
+            volumes: BTreeMap::new(),
+            configs: BTreeMap::new(),
+        };
+        for (at, service) in self.services() {
+            let component = platform.component_of(service);
+            let manifests = hosted.get(&at).map(Vec::as_slice).unwrap_or_default();
+            for manifest in manifests {
+                let file = format!("./{}", manifest.path);
+                compose
+                    .configs
+                    .insert(config_name(&manifest.path), FromFile { file });
+                files.add(
+                    &manifest.path,
+                    manifest.text.as_bytes(),
+                    false,
+                    &service.place,
+                );
+            }
+            for file in service.files.values() {
+                let path = &paths[&key(service, file)];
+                if let Entry::Vacant(free) = compose.configs.entry(config_name(path)) {
+                    free.insert(FromFile {
+                        file: format!("./{path}"),
+                    });
+                    files.add(
+                        path,
+                        file.content.as_bytes(),
+                        file.executable,
+                        &service.place,
+                    );
+                }
+            }
+            for instance in instances(service) {
+                for mount in service.mounts.values() {
+                    let volume = &component.volumes[mount.volume];
+                    let name = instance.volume(volume.shared, &volume.name);
+                    compose
+                        .volumes
+                        .insert(name, labelled(&component.name, &volume.key));
+                }
+                if !service.secrets.is_empty() {
+                    compose.volumes.insert(
+                        secrets_volume(&service.name),
+                        labelled(&component.name, "secrets"),
+                    );
+                }
+                if service.certificate.is_some() {
+                    compose.volumes.insert(
+                        certificates::volume(&service.name),
+                        labelled(&component.name, "certificate"),
+                    );
+                }
+                let built = self.service(at, &instance, &paths, manifests);
+                compose.services.insert(instance.name.clone(), built);
+            }
+        }
+        let place = &platform.environment.place;
+        let script = "prepare/prepare.sh";
+        if let Some((service, text)) = self.prepare(script) {
+            compose.services.insert(PREPARE.to_owned(), service);
+            compose.configs.insert(
+                config_name(script),
+                FromFile {
+                    file: format!("./{script}"),
+                },
+            );
+            files.add(script, text, true, place);
+        }
+        let text = format!("# {}\n{}", header("the topology"), to_yaml(&compose));
+        files.add(name, text, false, place);
+    }
+
+    /// Defines its networks. Those that lead to services of a stack are the stack's.
+    fn definitions(&self) -> BTreeMap<String, Network> {
+        let wiring = self.networks.wiring;
+        let joined: BTreeSet<&String> =
+            self.services().flat_map(|(at, _)| &wiring.of[at]).collect();
+        joined
+            .into_iter()
+            .map(|name| {
+                let mut members = wiring.members[name].iter();
+                let own = members.all(|at| (self.has)(&self.platform.services[*at]));
+                let network = match &self.networks.stack {
+                    Some(stack) if !own => Network::External {
+                        name: format!("{stack}_{name}"),
+                        external: true,
+                    },
+                    _ => Network::Own {
+                        // Only the proxy is reached from outside, and only what declares it reaches out.
+                        internal: !wiring::is_open(name),
+                        ipam: wiring.subnets[name].clone().map(|subnet| Ipam {
+                            config: vec![Subnet { subnet }],
+                        }),
+                        labels: BTreeMap::from([("lakewright.flow", wiring.purpose[name].clone())]),
+                    },
+                };
+                (name.clone(), network)
+            })
+            .collect()
+    }
+
+    fn service(
+        &self,
+        at: usize,
+        instance: &Instance,
+        paths: &BTreeMap<(usize, &str, &str), String>,
+        manifests: &[Manifest],
+    ) -> model::Service {
+        let platform = self.platform;
+        let service = &platform.services[at];
+        let networks = self.networks.joined(at, instance.number);
+        let component = platform.component_of(service);
+        let mut volumes: Vec<Mount> = service
+            .mounts
+            .iter()
+            .map(|(target, mount)| {
+                let volume = &component.volumes[mount.volume];
+                Mount {
+                    kind: "volume",
+                    source: instance.volume(volume.shared, &volume.name),
+                    target: target.clone(),
+                    read_only: mount.read_only,
+                    volume: None,
+                    bind: None,
+                }
+            })
+            .collect();
+        if !service.secrets.is_empty() {
+            volumes.push(Mount {
+                kind: "volume",
+                source: secrets_volume(&service.name),
+                target: "/run/secrets".to_owned(),
+                read_only: true,
+                volume: Some(NoCopy { nocopy: true }),
+                bind: None,
+            });
+        }
+        volumes.extend(certificates::mount(service));
+        let privileged = service.privileged.is_some();
+        model::Service {
+            profiles: platform
+                .profile_of(service)
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            image: service.image.reference.clone(),
+            build: service
+                .image
+                .build
+                .filter(|_| self.networks.stack.is_none())
+                .map(|build| Build {
+                    context: format!(
+                        "./{}",
+                        build_folder(&component.name, &component.builds[build].image)
+                    ),
+                }),
+            entrypoint: service.entrypoint.as_deref().map(literals),
+            command: service.command.as_deref().map(literals),
+            working_dir: service.working_dir.clone(),
+            hostname: (service.replicas.min == 1 || instance.number.is_some())
+                .then(|| instance.name.clone()),
+            user: service
+                .user
+                .map(|(user, group)| DoubleQuoted(format!("{user}:{group}"))),
+            environment: service
+                .env
+                .iter()
+                .filter_map(|(name, value)| match value {
+                    EnvValue::Text(text) => Some((name.clone(), literal(text))),
+                    // A check refuses these before a bundle is built.
+                    EnvValue::Secret(_) | EnvValue::Made { .. } | EnvValue::Zone => None,
+                })
+                .collect(),
+            depends_on: self.depends_on(service),
+            healthcheck: healthcheck(service),
+            restart: if service.kind.keeps_running() {
+                "unless-stopped"
+            } else {
+                "no"
+            },
+            stop_signal: service.stop_signal.clone(),
+            stop_grace_period: service
+                .kind
+                .keeps_running()
+                .then(|| docker_time(service.stop_grace)),
+            ports: ports(platform, at),
+            network_mode: networks.is_empty().then_some("none"),
+            networks,
+            configs: service
+                .files
+                .iter()
+                .map(|(target, file)| ConfigMount {
+                    source: config_name(&paths[&key(service, file)]),
+                    target: target.clone(),
+                })
+                .chain(manifests.iter().map(|manifest| ConfigMount {
+                    source: config_name(&manifest.path),
+                    target: manifest.target.clone(),
+                }))
+                .collect(),
+            volumes,
+            tmpfs: service
+                .writable
+                .iter()
+                .map(|path| tmpfs(service, path))
+                .collect(),
+            shm_size: service.shm.map(docker_size),
+            read_only: service.read_only,
+            privileged,
+            // Those that have all rights cannot be refused some.
+            cap_drop: (!privileged).then(|| words(&["ALL"])),
+            cap_add: (!service.capabilities.is_empty())
+                .then(|| FlowSeq(service.capabilities.clone())),
+            security_opt: (!privileged).then(|| words(&["no-new-privileges:true"])),
+            ulimits: service.ulimits.clone(),
+            deploy: Deploy {
+                replicas: (service.replicas.min != 1 && instance.number.is_none())
+                    .then_some(service.replicas.min),
+                resources: resources(platform, at),
+            },
+            logging: logging(),
+            labels: labels(platform, service, manifests),
+        }
+    }
+
+    fn depends_on(&self, service: &Service) -> BTreeMap<String, DependsOn> {
+        let platform = self.platform;
+        let mut depends_on = BTreeMap::new();
+        if needs_prepare(platform, service) {
+            depends_on.insert(
+                PREPARE.to_owned(),
+                DependsOn {
+                    condition: SERVICE_COMPLETED,
+                    required: None,
+                },
+            );
+        }
+        for after in &service.start_after {
+            let other = &platform.services[after.service];
+            if !(self.has)(other) {
+                continue;
+            }
+            let condition = if after.completed {
+                SERVICE_COMPLETED
+            } else if other.probe.is_some() {
+                SERVICE_HEALTHY
+            } else {
+                SERVICE_STARTED
+            };
+            for instance in instances(other) {
+                depends_on.insert(
+                    instance.name,
+                    DependsOn {
+                        condition,
+                        required: (!after.required).then_some(false),
+                    },
+                );
+            }
+        }
+        depends_on
+    }
+
+    /// Makes the one-shot service that hands out secrets and volumes, and its script; nothing when there are none.
+    fn prepare(&self, script: &str) -> Option<(model::Service, String)> {
+        let mut volumes = Vec::new();
+        let mut owned = BTreeMap::new();
+        let mut given = Vec::new();
+        let mut certificates = Vec::new();
+        let platform = self.platform;
+        for (_, service) in self.services() {
+            owned.extend(owned_volumes(platform, service));
+            let (user, group) = service.user.unwrap_or((0, 0));
+            let always = platform.profile_of(service).is_none();
+            let needed = if always { "always" } else { "profile" };
+            if let Some(certificate) = platform.certificate_of(service) {
+                certificates.push(serde_json::json!({
+                    "service": service.name,
+                    "owner": format!("{user}:{group}"),
+                    "needed": needed,
+                    "name": certificate.name,
+                    "given": certificate.given,
+                }));
+                volumes.push(certificates::given(service));
+            }
+            if service.secrets.is_empty() {
+                continue;
+            }
+            given.push(serde_json::json!({
+                "name": service.name,
+                "owner": format!("{user}:{group}"),
+                "needed": needed,
+                "secrets": service.secrets,
+            }));
+            volumes.push(Mount {
+                kind: "volume",
+                source: secrets_volume(&service.name),
+                target: format!("/secrets/{}", service.name),
+                read_only: false,
+                volume: None,
+                bind: None,
+            });
+        }
+        if owned.is_empty() && given.is_empty() && certificates.is_empty() {
+            return None;
+        }
+        let mut data = Vec::new();
+        for (name, owner) in owned {
+            let path = format!("/volumes/{name}");
+            data.push(serde_json::json!({ "path": path, "owner": owner }));
+            volumes.push(Mount {
+                kind: "volume",
+                source: name,
+                target: path,
+                read_only: false,
+                volume: None,
+                bind: None,
+            });
+        }
+        if !given.is_empty() || !certificates.is_empty() {
+            volumes.push(Mount {
+                kind: "bind",
+                source: "./secrets".to_owned(),
+                target: "/in".to_owned(),
+                read_only: true,
+                volume: None,
+                // A folder that Docker made would belong to root and hold nothing.
+                bind: Some(Bind {
+                    create_host_path: false,
+                }),
+            });
+        }
+        volumes.sort_by(|left, right| left.target.cmp(&right.target));
+        let context = serde_json::json!({
+            "header": header("the topology"),
+            "volumes": data,
+            "services": given,
+            "certificates": certificates,
+            "script": tls::SCRIPT,
+        });
+        let text = render_own(include_str!("prepare.sh.tera"), &context);
+        let service = model::Service {
+            image: PREPARE_IMAGE.to_owned(),
+            entrypoint: Some(words(&["/bin/sh", "/prepare.sh"])),
+            // It reads files of one owner and gives them to others.
+            user: Some(DoubleQuoted("0:0".to_owned())),
+            restart: "no",
+            network_mode: Some("none"),
+            configs: vec![ConfigMount {
+                source: config_name(script),
+                target: "/prepare.sh".to_owned(),
+            }],
+            volumes,
+            read_only: true,
+            cap_drop: Some(words(&["ALL"])),
+            cap_add: Some(words(&["CHOWN", "DAC_OVERRIDE", "FOWNER"])),
+            security_opt: Some(words(&["no-new-privileges:true"])),
+            deploy: Deploy {
+                replicas: None,
+                resources: Resources {
+                    limits: Limits {
+                        cpus: "0.5".to_owned(),
+                        memory: "32M".to_owned(),
+                        pids: 64,
+                    },
+                    reservations: None,
+                },
+            },
+            logging: logging(),
+            labels: BTreeMap::from([(
+                "lakewright.files",
+                Digest::of(text.as_bytes()).to_string()[..12].to_owned(),
+            )]),
+            ..model::Service::default()
+        };
+        Some((service, text))
+    }
 }
 
 fn project(platform: &Platform) -> String {
@@ -192,20 +519,25 @@ fn labelled(component: &str, what: &str) -> Labelled {
 }
 
 /// Networks, and the addresses in them that never change.
-struct Networks {
+struct Networks<'p> {
     /// Who is in which.
-    wiring: Wiring,
+    wiring: &'p Wiring,
     /// Addresses that never change, by service, number of the replica and network.
     fixed: BTreeMap<(usize, Option<u64>, String), Ipv4Addr>,
+    /// The stack that some of them belong to, if there is one. Then no address is fixed.
+    stack: Option<&'p str>,
 }
 
-impl Networks {
-    fn new(platform: &Platform) -> Self {
+impl<'p> Networks<'p> {
+    fn new(platform: &Platform, wiring: &'p Wiring, stack: Option<&'p str>) -> Self {
         let mut networks = Self {
-            wiring: Wiring::new(platform, 0),
+            wiring,
             fixed: BTreeMap::new(),
+            stack,
         };
-        networks.fix(platform);
+        if stack.is_none() {
+            networks.fix(platform);
+        }
         networks
     }
 
@@ -267,145 +599,6 @@ impl Networks {
             Joined::Named(all)
         }
     }
-
-    fn definitions(&self) -> BTreeMap<String, Network> {
-        self.wiring
-            .members
-            .keys()
-            .map(|name| {
-                let network = Network {
-                    // Only the proxy is reached from outside, and only what declares it reaches out.
-                    internal: !wiring::is_open(name),
-                    ipam: self.wiring.subnets[name].clone().map(|subnet| Ipam {
-                        config: vec![Subnet { subnet }],
-                    }),
-                    labels: BTreeMap::from([(
-                        "lakewright.flow",
-                        self.wiring.purpose[name].clone(),
-                    )]),
-                };
-                (name.clone(), network)
-            })
-            .collect()
-    }
-}
-
-fn compose_service(
-    platform: &Platform,
-    at: usize,
-    instance: &Instance,
-    paths: &BTreeMap<(usize, &str, &str), String>,
-    networks: Joined,
-    manifests: &[Manifest],
-) -> model::Service {
-    let service = &platform.services[at];
-    let component = platform.component_of(service);
-    let mut volumes: Vec<Mount> = service
-        .mounts
-        .iter()
-        .map(|(target, mount)| {
-            let volume = &component.volumes[mount.volume];
-            Mount {
-                kind: "volume",
-                source: instance.volume(volume.shared, &volume.name),
-                target: target.clone(),
-                read_only: mount.read_only,
-                volume: None,
-                bind: None,
-            }
-        })
-        .collect();
-    if !service.secrets.is_empty() {
-        volumes.push(Mount {
-            kind: "volume",
-            source: secrets_volume(&service.name),
-            target: "/run/secrets".to_owned(),
-            read_only: true,
-            volume: Some(NoCopy { nocopy: true }),
-            bind: None,
-        });
-    }
-    volumes.extend(certificates::mount(service));
-    let privileged = service.privileged.is_some();
-    model::Service {
-        profiles: platform
-            .profile_of(service)
-            .map(str::to_owned)
-            .into_iter()
-            .collect(),
-        image: service.image.reference.clone(),
-        build: service.image.build.map(|build| Build {
-            context: format!(
-                "./{}",
-                build_folder(&component.name, &component.builds[build].image)
-            ),
-        }),
-        entrypoint: service.entrypoint.as_deref().map(literals),
-        command: service.command.as_deref().map(literals),
-        working_dir: service.working_dir.clone(),
-        hostname: (service.replicas.min == 1 || instance.number.is_some())
-            .then(|| instance.name.clone()),
-        user: service
-            .user
-            .map(|(user, group)| DoubleQuoted(format!("{user}:{group}"))),
-        environment: service
-            .env
-            .iter()
-            .filter_map(|(name, value)| match value {
-                EnvValue::Text(text) => Some((name.clone(), literal(text))),
-                // A check refuses these before a bundle is built.
-                EnvValue::Secret(_) | EnvValue::Made { .. } | EnvValue::Zone => None,
-            })
-            .collect(),
-        depends_on: depends_on(platform, service),
-        healthcheck: healthcheck(service),
-        restart: if service.kind.keeps_running() {
-            "unless-stopped"
-        } else {
-            "no"
-        },
-        stop_signal: service.stop_signal.clone(),
-        stop_grace_period: service
-            .kind
-            .keeps_running()
-            .then(|| docker_time(service.stop_grace)),
-        ports: ports(platform, at),
-        network_mode: networks.is_empty().then_some("none"),
-        networks,
-        configs: service
-            .files
-            .iter()
-            .map(|(target, file)| ConfigMount {
-                source: config_name(&paths[&key(service, file)]),
-                target: target.clone(),
-            })
-            .chain(manifests.iter().map(|manifest| ConfigMount {
-                source: config_name(&manifest.path),
-                target: manifest.target.clone(),
-            }))
-            .collect(),
-        volumes,
-        tmpfs: service
-            .writable
-            .iter()
-            .map(|path| tmpfs(service, path))
-            .collect(),
-        shm_size: service.shm.map(docker_size),
-        read_only: service.read_only,
-        privileged,
-        // Those that have all rights cannot be refused some.
-        cap_drop: (!privileged).then(|| words(&["ALL"])),
-        cap_add: (!service.capabilities.is_empty()).then(|| FlowSeq(service.capabilities.clone())),
-        security_opt: (!privileged).then(|| words(&["no-new-privileges:true"])),
-        ulimits: service.ulimits.clone(),
-        deploy: Deploy {
-            replicas: (service.replicas.min != 1 && instance.number.is_none())
-                .then_some(service.replicas.min),
-            resources: resources(platform, at),
-        },
-        logging: logging(),
-        labels: labels(platform, service, manifests),
-    }
 }
 
 /// Returns what a service may take: with all that runs in its cluster, if it has one.
@@ -424,7 +617,7 @@ fn resources(platform: &Platform, at: usize) -> Resources {
     }
     Resources {
         limits: Limits {
-            cpus: host_limit(platform, MilliCpu(limit)).cores(),
+            cpus: host_limit(platform, service, MilliCpu(limit)).cores(),
             memory: docker_size(Bytes(memory)),
             pids,
         },
@@ -435,12 +628,10 @@ fn resources(platform: &Platform, at: usize) -> Resources {
 }
 
 /// A limit above what the machine has is refused by the engine.
-fn host_limit(platform: &Platform, limit: MilliCpu) -> MilliCpu {
-    platform
-        .environment
-        .hosts
-        .first()
-        .map_or(limit, |host| limit.min(host.cpu))
+fn host_limit(platform: &Platform, service: &Service, limit: MilliCpu) -> MilliCpu {
+    let host = service.placement.first().copied().unwrap_or_default();
+    let hosts = &platform.environment.hosts;
+    hosts.get(host).map_or(limit, |host| limit.min(host.cpu))
 }
 
 fn labels(
@@ -477,39 +668,6 @@ fn labels(
         );
     }
     labels
-}
-
-fn depends_on(platform: &Platform, service: &Service) -> BTreeMap<String, DependsOn> {
-    let mut depends_on = BTreeMap::new();
-    if needs_prepare(platform, service) {
-        depends_on.insert(
-            PREPARE.to_owned(),
-            DependsOn {
-                condition: SERVICE_COMPLETED,
-                required: None,
-            },
-        );
-    }
-    for after in &service.start_after {
-        let other = &platform.services[after.service];
-        let condition = if after.completed {
-            SERVICE_COMPLETED
-        } else if other.probe.is_some() {
-            SERVICE_HEALTHY
-        } else {
-            SERVICE_STARTED
-        };
-        for instance in instances(other) {
-            depends_on.insert(
-                instance.name,
-                DependsOn {
-                    condition,
-                    required: (!after.required).then_some(false),
-                },
-            );
-        }
-    }
-    depends_on
 }
 
 fn ports(platform: &Platform, at: usize) -> Vec<Port> {
@@ -551,119 +709,4 @@ fn owned_volumes(platform: &Platform, service: &Service) -> Vec<(String, String)
         }
     }
     owned
-}
-
-/// Makes the one-shot service that hands out secrets and volumes, and its script; nothing when there are none.
-fn prepare(platform: &Platform, script: &str) -> Option<(model::Service, String)> {
-    let mut volumes = Vec::new();
-    let mut owned = BTreeMap::new();
-    let mut given = Vec::new();
-    let mut certificates = Vec::new();
-    let services = platform.services.iter();
-    for service in services.filter(|service| service.inside.is_none()) {
-        owned.extend(owned_volumes(platform, service));
-        let (user, group) = service.user.unwrap_or((0, 0));
-        let always = platform.profile_of(service).is_none();
-        let needed = if always { "always" } else { "profile" };
-        if let Some(certificate) = platform.certificate_of(service) {
-            certificates.push(serde_json::json!({
-                "service": service.name,
-                "owner": format!("{user}:{group}"),
-                "needed": needed,
-                "name": certificate.name,
-                "given": certificate.given,
-            }));
-            volumes.push(certificates::given(service));
-        }
-        if service.secrets.is_empty() {
-            continue;
-        }
-        given.push(serde_json::json!({
-            "name": service.name,
-            "owner": format!("{user}:{group}"),
-            "needed": needed,
-            "secrets": service.secrets,
-        }));
-        volumes.push(Mount {
-            kind: "volume",
-            source: secrets_volume(&service.name),
-            target: format!("/secrets/{}", service.name),
-            read_only: false,
-            volume: None,
-            bind: None,
-        });
-    }
-    if owned.is_empty() && given.is_empty() && certificates.is_empty() {
-        return None;
-    }
-    let mut data = Vec::new();
-    for (name, owner) in owned {
-        let path = format!("/volumes/{name}");
-        data.push(serde_json::json!({ "path": path, "owner": owner }));
-        volumes.push(Mount {
-            kind: "volume",
-            source: name,
-            target: path,
-            read_only: false,
-            volume: None,
-            bind: None,
-        });
-    }
-    if !given.is_empty() || !certificates.is_empty() {
-        volumes.push(Mount {
-            kind: "bind",
-            source: "./secrets".to_owned(),
-            target: "/in".to_owned(),
-            read_only: true,
-            volume: None,
-            // A folder that Docker made would belong to root and hold nothing.
-            bind: Some(Bind {
-                create_host_path: false,
-            }),
-        });
-    }
-    volumes.sort_by(|left, right| left.target.cmp(&right.target));
-    let context = serde_json::json!({
-        "header": header("the topology"),
-        "volumes": data,
-        "services": given,
-        "certificates": certificates,
-        "script": tls::SCRIPT,
-    });
-    let text = render_own(include_str!("prepare.sh.tera"), &context);
-    let service = model::Service {
-        image: PREPARE_IMAGE.to_owned(),
-        entrypoint: Some(words(&["/bin/sh", "/prepare.sh"])),
-        // It reads files of one owner and gives them to others.
-        user: Some(DoubleQuoted("0:0".to_owned())),
-        restart: "no",
-        network_mode: Some("none"),
-        configs: vec![ConfigMount {
-            source: config_name(script),
-            target: "/prepare.sh".to_owned(),
-        }],
-        volumes,
-        read_only: true,
-        cap_drop: Some(words(&["ALL"])),
-        cap_add: Some(words(&["CHOWN", "DAC_OVERRIDE", "FOWNER"])),
-        security_opt: Some(words(&["no-new-privileges:true"])),
-        deploy: Deploy {
-            replicas: None,
-            resources: Resources {
-                limits: Limits {
-                    cpus: "0.5".to_owned(),
-                    memory: "32M".to_owned(),
-                    pids: 64,
-                },
-                reservations: None,
-            },
-        },
-        logging: logging(),
-        labels: BTreeMap::from([(
-            "lakewright.files",
-            Digest::of(text.as_bytes()).to_string()[..12].to_owned(),
-        )]),
-        ..model::Service::default()
-    };
-    Some((service, text))
 }

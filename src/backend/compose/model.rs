@@ -190,12 +190,21 @@ pub(super) struct Reservations {
     pub(super) cpus: String,
 }
 
-#[derive(Default, Serialize)]
-pub(super) struct Network {
-    pub(super) internal: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ipam: Option<Ipam>,
-    pub(super) labels: BTreeMap<&'static str, String>,
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Network {
+    Own {
+        internal: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ipam: Option<Ipam>,
+        labels: BTreeMap<&'static str, String>,
+    },
+    /// One that is there already.
+    External {
+        /// What the engine calls it.
+        name: String,
+        external: bool,
+    },
 }
 
 #[derive(Serialize)]

@@ -11,33 +11,41 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::object::Object;
-use super::pod::port_name;
 use super::{Context, config, identity, network_policy, service, storage, workload};
 use super::{foreign, namespace, text};
 use crate::backend::order::Order;
+use crate::names;
 use crate::platform::{Flow, Platform, Service};
 use crate::terms::Publish;
 
 /// What lies around a cluster.
 #[derive(Default)]
 pub(in crate::backend) struct Outside {
-    /// Names and addresses of the services that something in the cluster connects to, by position.
-    pub(in crate::backend) addresses: BTreeMap<usize, Vec<(String, Ipv4Addr)>>,
+    /// The services that something in the cluster connects to, by position.
+    pub(in crate::backend) reached: BTreeMap<usize, Reached>,
     /// Ranges that connections come from, by the service that connects and the one it connects to.
     pub(in crate::backend) sources: BTreeMap<(usize, usize), String>,
+}
+
+/// A service outside a cluster.
+#[derive(Default)]
+pub(in crate::backend) struct Reached {
+    /// Its names, each with its address. Without one the service that has the cluster finds out by itself.
+    pub(in crate::backend) names: Vec<(String, Option<Ipv4Addr>)>,
+    /// Ranges in which all of its addresses are.
+    pub(in crate::backend) ranges: Vec<String>,
 }
 
 impl Outside {
     /// Returns the ranges of a connection's end that is outside.
     pub(super) fn ranges(&self, flow: &Flow, end: usize) -> impl Iterator<Item = String> {
-        let (source, addresses) = if end == flow.from {
+        let (source, reached) = if end == flow.from {
             (self.sources.get(&(flow.from, flow.to)), None)
         } else {
-            (None, self.addresses.get(&end))
+            (None, self.reached.get(&end))
         };
-        let addresses = addresses.into_iter().flatten();
-        let addresses = addresses.map(|(_, address)| format!("{address}/32"));
-        source.cloned().into_iter().chain(addresses)
+        let ranges = reached.into_iter().flat_map(|reached| &reached.ranges);
+        source.into_iter().chain(ranges).cloned()
     }
 }
 
@@ -95,10 +103,10 @@ pub(in crate::backend) fn embedded(
         .collect()
 }
 
-/// Makes names in the cluster for services outside: a Service that selects no pods, and where it leads.
+/// Makes names in the cluster for services outside: a Service that selects no pods, and where it leads if that is known.
 fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
     let mut objects = Vec::new();
-    for (at, addresses) in &outside.addresses {
+    for (at, reached) in &outside.reached {
         let service = context.service(*at);
         let used: BTreeSet<&str> = context
             .incoming(*at)
@@ -109,7 +117,7 @@ fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
             let ports = service.ports.iter();
             ports.filter(|(name, _)| used.contains(name.as_str()))
         };
-        for (name, address) in addresses {
+        for (name, address) in &reached.names {
             let mut labels = context.platform_labels();
             objects.push(Object::new(&KubeService {
                 metadata: context.meta(name, labels.clone()),
@@ -125,6 +133,9 @@ fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
                 }),
                 ..KubeService::default()
             }));
+            let Some(address) = address else {
+                continue;
+            };
             labels.insert("kubernetes.io/service-name".to_owned(), name.clone());
             labels.insert(
                 "endpointslice.kubernetes.io/managed-by".to_owned(),
@@ -144,7 +155,7 @@ fn neighbours(context: &Context<'_>, outside: &Outside) -> Vec<Object> {
                 ports: Some(
                     ports()
                         .map(|(name, port)| EndpointPort {
-                            name: Some(port_name(name)),
+                            name: Some(names::port(name)),
                             port: Some(i32::from(port.number)),
                             protocol: Some("TCP".to_owned()),
                             app_protocol: Some(port.protocol.word().to_owned()),
@@ -173,7 +184,7 @@ fn entrance(context: &Context<'_>, at: usize) -> Option<Object> {
         })
         .map(|(name, port)| ServicePort {
             node_port: Some(i32::from(port.number)),
-            target_port: Some(IntOrString::String(port_name(name))),
+            target_port: Some(IntOrString::String(names::port(name))),
             ..service::port(name, port)
         })
         .collect();

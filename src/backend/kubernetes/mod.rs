@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use serde::Serialize;
 
-pub(super) use embedded::{Outside, embedded};
+pub(super) use embedded::{Outside, Reached, embedded};
 use object::Object;
 
 use super::order::Order;

@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::object::Pairs;
 use super::{Context, availability, certificates, config};
+use crate::names;
 use crate::platform::{Ask, EnvValue, Probe as PlatformProbe, Service};
 use crate::terms::Availability;
 use crate::units::{Bytes, Seconds};
@@ -130,7 +131,7 @@ fn container(context: &Context<'_>, at: usize, drains: bool) -> Container {
                 .ports
                 .iter()
                 .map(|(name, port)| ContainerPort {
-                    name: Some(port_name(name)),
+                    name: Some(names::port(name)),
                     container_port: i32::from(port.number),
                     ..ContainerPort::default()
                 })
@@ -195,12 +196,6 @@ fn escaped(words: &[String]) -> Vec<String> {
 
 fn literal(text: &str) -> String {
     text.replace("$(", "$$(")
-}
-
-/// Shortens a port's name to the 15 characters that one may have.
-pub(super) fn port_name(name: &str) -> String {
-    let short: String = name.replace('_', "-").chars().take(15).collect();
-    short.trim_end_matches('-').to_owned()
 }
 
 fn env(context: &Context<'_>, service: &Service) -> Vec<EnvVar> {

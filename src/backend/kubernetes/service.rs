@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Context;
 use super::object::Object;
-use super::pod::{is_stateful, port_name};
+use super::pod::is_stateful;
+use crate::names;
 use crate::platform::{Port, Service, members_of};
 
 /// Names the Service that gives each pod of a service a name of its own.
@@ -25,7 +26,7 @@ pub(super) fn governing(service: &Service) -> String {
 /// Makes a port of a Service under its own number.
 pub(super) fn port(name: &str, port: &Port) -> ServicePort {
     ServicePort {
-        name: Some(port_name(name)),
+        name: Some(names::port(name)),
         port: i32::from(port.number),
         protocol: Some("TCP".to_owned()),
         // Said, not guessed: the mesh waits for the first bytes of a connection whose protocol it must guess, and a server
@@ -44,7 +45,7 @@ pub(super) fn objects(context: &Context<'_>, service: &Service) -> Vec<Object> {
         .ports
         .iter()
         .map(|(name, port)| ServicePort {
-            target_port: Some(IntOrString::String(port_name(name))),
+            target_port: Some(IntOrString::String(names::port(name))),
             ..self::port(name, port)
         })
         .collect();

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::platform::{Cluster, Component, HostedCluster, Secret, Service, StartAfter};
-use crate::terms::GatewayApi;
+use crate::platform::{
+    Cluster, Component, Flow, HostedCluster, Neighbour, Secret, Service, StartAfter,
+};
+use crate::terms::{GatewayApi, Target};
 use crate::value::Value;
 
 impl Finish<'_, '_, '_> {
@@ -43,6 +45,8 @@ impl Finish<'_, '_, '_> {
                 mesh: false,
             },
             manifests: spec.manifests.clone(),
+            // Known when all flows are.
+            outside: Vec::new(),
         })
     }
 
@@ -56,6 +60,7 @@ impl Finish<'_, '_, '_> {
         host: usize,
         made: &BTreeMap<usize, (Component, Vec<Service>)>,
         secrets: &BTreeMap<String, Secret>,
+        flows: &[Flow],
     ) -> Value {
         let guests: Vec<&Service> = made
             .iter()
@@ -96,13 +101,94 @@ impl Finish<'_, '_, '_> {
             ),
             ("deployments", Value::from(running(false))),
             ("stateful_sets", Value::from(running(true))),
+            ("outside", self.outside(host, flows)),
         ])
+    }
+
+    /// Describes what guests connect to outside to templates.
+    fn outside(&self, host: usize, flows: &[Flow]) -> Value {
+        let described = |neighbour: Neighbour| {
+            let used: BTreeSet<&str> = self
+                .leaving(host, flows)
+                .filter(|flow| flow.to == neighbour.service)
+                .map(|flow| flow.port.as_str())
+                .collect();
+            let ports = self.sized_at(neighbour.service).ports.iter();
+            let ports = ports.filter(|(name, _)| used.contains(name.as_str()));
+            let ports = ports.map(|(name, port)| {
+                Value::table([
+                    ("name", Value::from(names::port(name))),
+                    ("number", Value::from(u64::from(port.number))),
+                    ("protocol", Value::from(port.protocol.word())),
+                ])
+            });
+            Value::table([
+                ("name", Value::from(neighbour.name)),
+                ("hosts", Value::from(neighbour.hosts)),
+                ("ports", Value::List(ports.collect())),
+            ])
+        };
+        let all = self.neighbours(host, flows).into_iter();
+        Value::List(all.map(described).collect())
+    }
+
+    /// Lists the names of what guests connect to outside, where its addresses come and go.
+    fn neighbours(&self, host: usize, flows: &[Flow]) -> Vec<Neighbour> {
+        let target = self.resolver.environment.target;
+        if target == Target::Compose {
+            return Vec::new();
+        }
+        let reached: BTreeSet<usize> = self.leaving(host, flows).map(|flow| flow.to).collect();
+        let mut neighbours = Vec::new();
+        for service in reached {
+            let sized = self.sized_at(service);
+            let name = sized.host();
+            // What runs in another cluster is reached through the one service that this is.
+            let guest = self.drafts[self.component_at(service)].guest;
+            let members = !guest && sized.service.is_some_and(|service| service.members);
+            let hosts = super::super::service::hosts(name, members, sized.replicas.min, target);
+            let mut add = |name: &str, hosts: &[String]| {
+                neighbours.push(Neighbour {
+                    service,
+                    name: name.to_owned(),
+                    hosts: hosts.to_vec(),
+                });
+            };
+            add(name, &hosts);
+            for member in hosts.iter().filter(|member| *member != name) {
+                add(member, std::slice::from_ref(member));
+            }
+        }
+        neighbours
+    }
+
+    /// Lists the connections that leave a cluster.
+    fn leaving<'x>(&'x self, host: usize, flows: &'x [Flow]) -> impl Iterator<Item = &'x Flow> {
+        let inside = move |service: usize| {
+            let component = self.component_at(service);
+            self.drafts[component].inside == Some(host)
+        };
+        flows
+            .iter()
+            .filter(move |flow| inside(flow.from) && !inside(flow.to))
+    }
+
+    fn sized_at(&self, service: usize) -> &Sized<'_> {
+        let component = self.component_at(service);
+        &self.sized[component][service - self.first[component]]
     }
 
     /// Puts services into the clusters they run in. What they wait for outside, and what waits for them there, is the
     /// business of the service that has the cluster: the target knows no other.
-    pub(super) fn move_in(&mut self, services: &mut [Service]) {
+    pub(super) fn move_in(&mut self, services: &mut [Service], flows: &[Flow]) {
         let drafts = self.drafts;
+        for cluster in 0..drafts.len() {
+            if let Some(host) = self.host_of(cluster)
+                && let Some(hosted) = &mut services[host].hosts
+            {
+                hosted.outside = self.neighbours(cluster, flows);
+            }
+        }
         let inside: Vec<Option<usize>> = services
             .iter()
             .map(|service| {

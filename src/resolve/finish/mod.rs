@@ -144,6 +144,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .collect();
         self.bind_values(&service_names, &edge_names);
         let routes = self.routes(&endpoints);
+        let flows = self.flows(&endpoints, edge.as_ref());
 
         let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
@@ -170,7 +171,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 scope.names.insert("routes".to_owned(), routes.clone());
             }
             if self.brings_cluster(at) {
-                let guests = self.guests(at, &made, &secrets);
+                let guests = self.guests(at, &made, &secrets, &flows);
                 scope.names.insert("guests".to_owned(), guests);
             }
             self.vars(at, &mut scope);
@@ -181,7 +182,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let (components, services): (Vec<Component>, Vec<Vec<Service>>) =
             made.into_values().unzip();
         let mut services: Vec<Service> = services.into_iter().flatten().collect();
-        self.move_in(&mut services);
+        self.move_in(&mut services, &flows);
         // Only what somebody reads has to be made.
         let used: BTreeSet<&String> = services
             .iter()
@@ -190,7 +191,6 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         secrets.retain(|name, _| used.contains(name));
         self.check_secret_versions(&secrets);
 
-        let flows = self.flows(&endpoints, edge.as_ref());
         let scheduled = services
             .iter()
             .find(|service| matches!(service.kind, Kind::Scheduled { .. }))
