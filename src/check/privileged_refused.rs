@@ -9,8 +9,9 @@ static RULE: Rule = Rule {
     code: "privileged-refused",
     severity: Severity::Error,
     summary: "a service needs all rights on its machine, which this target does not give",
-    why: "Only Compose starts containers with all rights. Swarm ignores the wish, and in a cluster the standard that \
-          holds for the namespace refuses them, so the service would start and fail at what it needs them for.",
+    why: "Only an engine starts containers with all rights; beside a stack too, since Swarm itself ignores the wish. In a \
+          cluster the standard that holds for the namespace refuses them, so the service would start and fail at what it \
+          needs them for.",
     fix: "Take the component out of this environment with `enabled = false`, or say in its blueprint which targets it \
           does not run on.",
     allowable: false,
@@ -24,7 +25,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
         let Some(reason) = &service.privileged else {
             continue;
         };
-        if target == Target::Compose && service.inside.is_none() {
+        if target != Target::Kubernetes && service.inside.is_none() {
             continue;
         }
         let place = match service.inside {

@@ -568,6 +568,11 @@ impl Service {
         ports.any(|port| port.publish == Some(Publish::Host))
     }
 
+    /// Says whether it runs beside a stack on Swarm, which gives no service all rights on its host.
+    pub fn runs_beside(&self) -> bool {
+        self.inside.is_none() && (self.privileged.is_some() || self.hosts.is_some())
+    }
+
     /// Says whether another service makes its pods at run time.
     pub fn is_launched(&self) -> bool {
         self.managed

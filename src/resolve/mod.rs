@@ -274,6 +274,8 @@ impl<'a> Resolver<'a, '_> {
             let namespace = Value::from(self.layered.platform.value.as_str());
             names.insert("namespace".to_owned(), namespace);
             names.insert("kubernetes".to_owned(), Value::from(u64::from(minor)));
+            // It is one machine, which goes with all replicas of what runs there.
+            names.insert("high".to_owned(), Value::Bool(false));
         }
         self.names_inside = Some(names);
     }

@@ -64,6 +64,7 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
         .collect();
     let mut left = budget.clone();
     let zones: Vec<usize> = zone_numbers(hosts);
+    let mut beside: Option<usize> = None;
     for at in order {
         let (mut memory, mut cpu) = taken(&services[at]);
         if let Some((more_memory, more_cpu)) = brought.get(&at) {
@@ -72,6 +73,8 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
         }
         let service = &mut services[at];
         let able = able(service, hosts);
+        // What runs beside a stack is one project, on one host.
+        let together = target == Target::Swarm && service.runs_beside();
         let wishes: Vec<u64> = hosts
             .iter()
             .map(|host| wish(&service.name, &host.name))
@@ -95,7 +98,10 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
                     *host,
                 )
             });
-            let Some(best) = best else { break };
+            let Some(mut best) = best else { break };
+            if together {
+                best = *beside.get_or_insert(best);
+            }
             on[best] += 1;
             in_zone[zones[best]] += 1;
             if service.kind.keeps_running() {

@@ -87,6 +87,44 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.finish()
 }
 
+/// A Compose file of what runs beside a stack.
+pub(in crate::backend) struct Beside {
+    /// Paths of the files that it mounts.
+    pub(in crate::backend) files: Vec<String>,
+    /// Names of the stack's networks that it joins.
+    pub(in crate::backend) networks: Vec<String>,
+}
+
+/// Adds a Compose file of some services to the bundle of a stack. They join those networks of the stack that lead to it,
+/// where addresses come and go.
+pub(in crate::backend) fn beside(
+    platform: &Platform,
+    wiring: &Wiring,
+    (name, path): (&str, &str),
+    has: fn(&Service) -> bool,
+    files: &mut Files,
+) -> Beside {
+    let stack = project(platform);
+    let file = Project {
+        platform,
+        name: name.to_owned(),
+        has,
+        networks: Networks::new(platform, wiring, Some(&stack)),
+    };
+    let compose = file.write(path, files);
+    let mounted = compose.configs.values();
+    let networks = compose.networks.values();
+    Beside {
+        files: mounted.map(|config| config.file.clone()).collect(),
+        networks: networks
+            .filter_map(|network| match network {
+                Network::External { name, .. } => Some(name.clone()),
+                Network::Own { .. } => None,
+            })
+            .collect(),
+    }
+}
+
 /// Writes the command that runs a scheduled job.
 fn run_now(service: &Service, timeout: Option<Seconds>) -> String {
     let limit = timeout.map_or_else(String::new, |limit| format!("timeout {} ", limit.0));
@@ -110,8 +148,8 @@ impl<'p> Project<'p> {
         services.filter(|(_, service)| service.inside.is_none() && (self.has)(service))
     }
 
-    /// Writes it with all files that it mounts.
-    fn write(&self, name: &str, files: &mut Files) {
+    /// Adds it and all files that it mounts to a bundle.
+    fn write(&self, name: &str, files: &mut Files) -> Compose {
         let platform = self.platform;
         let paths = file_paths(platform);
         let hosted = inside::hosted(platform, &self.networks, files);
@@ -126,10 +164,9 @@ impl<'p> Project<'p> {
             let component = platform.component_of(service);
             let manifests = hosted.get(&at).map(Vec::as_slice).unwrap_or_default();
             for manifest in manifests {
-                let file = format!("./{}", manifest.path);
                 compose
                     .configs
-                    .insert(config_name(&manifest.path), FromFile { file });
+                    .insert(config_name(&manifest.path), FromFile::new(&manifest.path));
                 files.add(
                     &manifest.path,
                     manifest.text.as_bytes(),
@@ -140,9 +177,7 @@ impl<'p> Project<'p> {
             for file in service.files.values() {
                 let path = &paths[&key(service, file)];
                 if let Entry::Vacant(free) = compose.configs.entry(config_name(path)) {
-                    free.insert(FromFile {
-                        file: format!("./{path}"),
-                    });
+                    free.insert(FromFile::new(path));
                     files.add(
                         path,
                         file.content.as_bytes(),
@@ -179,16 +214,14 @@ impl<'p> Project<'p> {
         let script = "prepare/prepare.sh";
         if let Some((service, text)) = self.prepare(script) {
             compose.services.insert(PREPARE.to_owned(), service);
-            compose.configs.insert(
-                config_name(script),
-                FromFile {
-                    file: format!("./{script}"),
-                },
-            );
+            compose
+                .configs
+                .insert(config_name(script), FromFile::new(script));
             files.add(script, text, true, place);
         }
         let text = format!("# {}\n{}", header("the topology"), to_yaml(&compose));
         files.add(name, text, false, place);
+        compose
     }
 
     /// Defines its networks. Those that lead to services of a stack are the stack's.

@@ -226,3 +226,12 @@ pub(super) struct Labelled {
 pub(super) struct FromFile {
     pub(super) file: String,
 }
+
+impl FromFile {
+    /// Names a file of the bundle.
+    pub(super) fn new(path: &str) -> Self {
+        Self {
+            file: format!("./{path}"),
+        }
+    }
+}

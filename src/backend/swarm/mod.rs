@@ -4,6 +4,7 @@
 //! word for is done by the scripts of the bundle (order of start, images) or another way (volumes that belong to their
 //! users, shared memory), and never written where it would be ignored.
 
+mod beside;
 mod crontab;
 mod model;
 mod names;
@@ -90,6 +91,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let Parts {
         mut files, stack, ..
     } = parts;
+    beside::add(platform, &wiring, project, &mut files);
     let place = &platform.environment.place;
     let text = format!("# {}\n{}", header("the topology"), to_yaml(&stack));
     files.add("stack.yaml", text, false, place);
@@ -102,7 +104,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
 
 /// Says whether a service runs beside the stack: Swarm gives no service all rights on its host.
 fn is_beside(service: &Service) -> bool {
-    service.privileged.is_some()
+    service.runs_beside()
 }
 
 /// Lists the services that the stack consists of.

@@ -17,20 +17,26 @@ pub(super) fn definitions(platform: &Platform, wiring: &Wiring) -> BTreeMap<Stri
     wiring
         .members
         .iter()
-        .map(|(name, members)| {
-            let mut members = members.iter().map(|at| &platform.services[*at]);
+        .filter_map(|(name, members)| {
+            let members = members.iter().map(|at| &platform.services[*at]);
+            let beside = members.clone().filter(|service| super::is_beside(service));
+            let (all, beside) = (members.count(), beside.count());
+            // The Swarm makes no network that none of its services is in.
+            if beside == all {
+                return None;
+            }
             let network = Network {
                 driver: "overlay",
                 driver_opts: encrypted(),
                 internal: !is_open(name),
                 // Containers beside the stack may only join what says so.
-                attachable: members.any(super::is_beside),
+                attachable: beside > 0,
                 ipam: wiring.subnets[name].clone().map(|subnet| Ipam {
                     config: vec![Subnet { subnet }],
                 }),
                 labels: BTreeMap::from([("lakewright.flow", wiring.purpose[name].clone())]),
             };
-            (name.clone(), network)
+            Some((name.clone(), network))
         })
         .collect()
 }
