@@ -72,6 +72,9 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
             cpu += more_cpu;
         }
         let service = &mut services[at];
+        // Replicas that keep nothing may rather share a host than overrun one; those with data, or ports of their host, must
+        // not share.
+        let may_share = service.mounts.is_empty() && !service.has_host_ports();
         let able = able(service, hosts);
         // What runs beside a stack is one project, on one host.
         let together = target == Target::Swarm && service.runs_beside();
@@ -88,6 +91,7 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
                 let fits = left[*host].memory >= memory && left[*host].cpu >= cpu;
                 let share = used(budget[*host].memory, left[*host].memory - memory);
                 (
+                    may_share && !fits,
                     on[*host],
                     !fits,
                     in_zone[zones[*host]],
