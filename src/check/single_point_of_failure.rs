@@ -20,11 +20,10 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     if platform.environment.availability != Availability::High {
         return;
     }
-    for service in platform
-        .services
-        .iter()
-        .filter(|service| service.kind.keeps_running() && !service.is_launched())
-    {
+    for service in platform.services.iter().filter(|service| {
+        // What runs in a cluster inside a service goes with that one, however often it runs there.
+        service.kind.keeps_running() && !service.is_launched() && service.inside.is_none()
+    }) {
         if service.replicas.min >= 2 {
             continue;
         }

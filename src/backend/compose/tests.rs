@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build;
+use crate::backend;
 use crate::blueprint::Library;
 use crate::compile::Compiler;
 use crate::diagnostic::text;
@@ -95,6 +95,7 @@ from = "docker.io/library/store"
 
 [services.server]
 kind = "stateful"
+members = true
 main = true
 image = "app"
 serves = ["store"]
@@ -138,10 +139,24 @@ name = "lake"
 
 [environments.dev]
 target = "compose"
+
+[environments.staging]
+target = "swarm"
+domain = "data.example.com"
+components.store.services.server.replicas = 2
+hosts = [
+    { name = "one", memory = "4GiB", cpus = 4 },
+    { name = "two", memory = "4GiB", cpus = 4 },
+]
 "#;
 
-/// Returns the text of a file of the bundle.
+/// Returns the text of a file of the bundle for Compose.
 fn file(path: &str) -> String {
+    file_of("dev", path)
+}
+
+/// Returns the text of a file of an environment's bundle.
+fn file_of(environment: &str, path: &str) -> String {
     let own = [
         ("guest", GUEST),
         ("host", HOST),
@@ -157,10 +172,11 @@ fn file(path: &str) -> String {
     let mut compiler = Compiler::new(sources, Library::new(BTreeMap::from(own)));
     let compiled = compiler
         .read(topology)
-        .map(|topology| compiler.environments(&topology, &["dev"], false))
+        .map(|topology| compiler.environments(&topology, &[environment], false))
         .unwrap_or_default();
     let findings = text::render(&compiler.findings, &compiler.sources, false, 120);
     let platform = &compiled.first().expect(&findings).platform;
+    let build = backend::of(platform.environment.target).expect("a backend");
     let bundle = build(platform).expect("a bundle");
     let file = bundle.get(path).expect("the file");
     String::from_utf8_lossy(&file.bytes).into_owned()
@@ -168,7 +184,11 @@ fn file(path: &str) -> String {
 
 /// Returns objects of some kinds, without their labels.
 fn objects(path: &str, kinds: &[&str]) -> String {
-    let text = file(path);
+    objects_of("dev", path, kinds)
+}
+
+fn objects_of(environment: &str, path: &str, kinds: &[&str]) -> String {
+    let text = file_of(environment, path);
     let objects = text.split("---\n").filter(|object| {
         let mut lines = object.lines();
         lines.any(|line| {
@@ -223,4 +243,39 @@ fn a_service_stands_for_what_runs_in_its_cluster() {
     }
     assert!(!text.contains("\n  guest:\n"), "{text}");
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn what_needs_all_rights_runs_beside_a_stack() {
+    insta::assert_snapshot!(file_of("staging", "beside.yaml"));
+    let stack = file_of("staging", "stack.yaml");
+    assert!(!stack.contains("privileged"), "{stack}");
+    // A network that leads to what runs beside may be joined, one that leads nowhere else is not the stack's.
+    let networks = stack.split("\nnetworks:\n").nth(1).unwrap_or_default();
+    let network = |name: &str| {
+        let after = networks.split(&format!("  {name}:\n")).nth(1)?;
+        let lines = after.lines().take_while(|line| line.starts_with("    "));
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    };
+    let joined = network("guest-to-store").expect("the network");
+    assert!(joined.contains("attachable: true"), "{joined}");
+    assert_eq!(network("host-egress"), None);
+}
+
+#[test]
+fn a_cluster_beside_a_stack_finds_addresses_by_itself() {
+    insta::assert_snapshot!(objects_of(
+        "staging",
+        "host/manifests/20-outside.yaml",
+        &["Service", "EndpointSlice"]
+    ));
+}
+
+#[test]
+fn the_border_of_a_cluster_beside_a_stack() {
+    insta::assert_snapshot!(objects_of(
+        "staging",
+        "host/manifests/30-guest.yaml",
+        &["NetworkPolicy"]
+    ));
 }
