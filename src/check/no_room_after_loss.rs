@@ -2,10 +2,8 @@
 
 use super::Check;
 use crate::diagnostic::{Finding, Rule, Severity};
-use std::collections::BTreeSet;
-
 use crate::platform::Platform;
-use crate::platform::budget::{Load, Share, load};
+use crate::platform::budget::without_room;
 use crate::terms::{Availability, Target};
 
 static RULE: Rule = Rule {
@@ -28,40 +26,14 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     {
         return;
     }
-    let loads: Vec<Load> = (0..environment.hosts.len())
-        .map(|host| load(platform, host, &BTreeSet::new()))
-        .collect();
     for (lost, host) in environment.hosts.iter().enumerate() {
-        let mut left: Vec<(u64, u64)> = loads.iter().map(Load::left).collect();
-        left[lost] = (0, 0);
-        let mut without = Vec::new();
-        // Shares are sorted, the largest first.
-        let moving = loads[lost]
-            .shares
-            .iter()
-            .filter(|share| moves(platform, share));
-        for share in moving {
-            let service = &platform.services[share.service];
-            let own = (service.resources.memory.0, service.resources.cpu.0);
-            for _ in 0..share.replicas {
-                let able = |at: &usize| {
-                    *at != lost
-                        && environment.hosts[*at].is_able(service)
-                        && left[*at].0 >= own.0
-                        && left[*at].1 >= own.1
-                };
-                let best = (0..left.len())
-                    .filter(able)
-                    .max_by_key(|at| (left[*at].0, usize::MAX - at));
-                match best {
-                    Some(best) => {
-                        left[best].0 -= own.0;
-                        left[best].1 -= own.1;
-                    }
-                    None => without.push(format!("{} ({} MiB)", service.name, own.0 >> 20)),
-                }
-            }
-        }
+        let without: Vec<String> = without_room(platform, lost)
+            .into_iter()
+            .map(|at| {
+                let service = &platform.services[at];
+                format!("{} ({} MiB)", service.name, service.resources.memory.mib())
+            })
+            .collect();
         if !without.is_empty() {
             findings.push(
                 Finding::new(
@@ -77,15 +49,4 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             );
         }
     }
-}
-
-/// Says whether a service is started elsewhere when its host is lost: it keeps running, keeps no data there, and has no
-/// port of it.
-fn moves(platform: &Platform, share: &Share) -> bool {
-    let service = &platform.services[share.service];
-    service.kind.keeps_running()
-        && service.inside.is_none()
-        && service.privileged.is_none()
-        && !platform.keeps_local_data(service)
-        && !service.has_host_ports()
 }

@@ -110,6 +110,54 @@ pub fn shares(platform: &Platform, host: usize, runs: impl Fn(&Service) -> bool)
     shares
 }
 
+/// Says whether a service is started on another host when its own is lost, where hosts form a Swarm: it keeps running,
+/// keeps no data there, and has no port of it.
+pub fn moves(platform: &Platform, service: &Service) -> bool {
+    service.kind.keeps_running()
+        && service.inside.is_none()
+        && service.privileged.is_none()
+        && !platform.keeps_local_data(service)
+        && !service.has_host_ports()
+}
+
+/// Lists the services, one for each replica, that find no room elsewhere when a host is lost.
+pub fn without_room(platform: &Platform, lost: usize) -> Vec<usize> {
+    let hosts = &platform.environment.hosts;
+    let loads: Vec<Load> = (0..hosts.len())
+        .map(|host| load(platform, host, &BTreeSet::new()))
+        .collect();
+    let mut left: Vec<(u64, u64)> = loads.iter().map(Load::left).collect();
+    left[lost] = (0, 0);
+    let mut without = Vec::new();
+    // Shares are sorted, the largest first.
+    for share in &loads[lost].shares {
+        let service = &platform.services[share.service];
+        if !moves(platform, service) {
+            continue;
+        }
+        let own = (service.resources.memory.0, service.resources.cpu.0);
+        for _ in 0..share.replicas {
+            let able = |at: &usize| {
+                *at != lost
+                    && hosts[*at].is_able(service)
+                    && left[*at].0 >= own.0
+                    && left[*at].1 >= own.1
+            };
+            let best = (0..left.len())
+                .filter(able)
+                .max_by_key(|at| (left[*at].0, usize::MAX - at));
+            match best {
+                Some(best) => {
+                    left[best].0 -= own.0;
+                    left[best].1 -= own.1;
+                }
+                None => without.push(share.service),
+            }
+        }
+    }
+    without
+}
+
 /// Lists the sets of profiles that are worth knowing: every combination of a few, or none, each and all of many.
 pub fn sets(platform: &Platform) -> Vec<BTreeSet<&str>> {
     const COMBINED: usize = 4;

@@ -4,6 +4,7 @@
 //! says is gathered beside its template, or in its backend.
 
 pub mod compose;
+pub mod swarm;
 
 use std::sync::LazyLock;
 

@@ -97,6 +97,8 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("stack.yaml", text, false, place);
     scripts::add(&plan, &stack, &mut files);
     super::tls::add(platform, &mut files);
+    let readme = super::readme::swarm::render(platform, project);
+    files.add("README.md", readme, false, place);
     files.add_scripts(platform);
     files.ignore_secrets(place);
     files.finish()

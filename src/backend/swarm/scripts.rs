@@ -3,6 +3,9 @@
 //! A Swarm starts everything at once and tries again; these start what others need first, and wait for it. They hold names,
 //! numbers and times; what `stack.yaml` says is read from there.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
