@@ -144,10 +144,14 @@ class Swarm:
         return self.manager.docker(*words, check=check, **options)
 
     def script(self, *words: str | Path, **options) -> subprocess.CompletedProcess:
-        """Runs a program on the first host, with its network and its name; a failure is a result."""
+        """Runs a program on the first host, with its network and its name; a failure is a result, and so is to take too long."""
         engine = self.manager
         spaces = ["nsenter", "--target", str(engine.init_pid()), "--net", "--uts"]
-        return run([*spaces, *words], check=False, merge=True, env=engine.environment, **options)
+        try:
+            return run([*spaces, *words], check=False, merge=True, env=engine.environment, **options)
+        except subprocess.TimeoutExpired as late:
+            said = (late.stdout or b"").decode(errors="replace")
+            return subprocess.CompletedProcess(late.cmd, 124, f"{said}\nnot done after {late.timeout:.0f} s\n", "")
 
     def inspect(self, kind: str, ids: list[str]) -> list[dict]:
         # Of those that are gone since they were listed, nothing is told.

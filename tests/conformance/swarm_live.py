@@ -4,7 +4,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -163,11 +162,10 @@ class Deployment(live.Stack):
             run([self.folder / "tls/issue.sh"])
 
     def build_images(self) -> None:
-        """Those that the bundle's images.sh would build and push."""
-        script = self.folder / "images.sh"
-        text = script.read_text(encoding="utf-8") if script.exists() else ""
-        for name, context in re.findall(r"(?m)^image (\S+) (\S+)$", text):
-            archive = self.images.derived(self.folder / context, "Dockerfile", {})
+        """Those that the bundle's images.sh would build and push: each is named after its folder."""
+        for name in sorted({service["image"] for service in self.services.values()}):
+            context = self.folder / "images" / name.rpartition("/")[2].partition(":")[0]
+            archive = self.images.derived(context, "Dockerfile", {}) if (context / "Dockerfile").exists() else None
             if archive is not None:
                 self.archives[name] = archive
 
