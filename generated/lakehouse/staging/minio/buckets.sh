@@ -63,6 +63,61 @@ mc --quiet version enable lake/gold
 mc --quiet ilm rule import lake/gold </tmp/lifecycle.json
 
 
+# airbyte, lake
+secret /run/secrets/minio-airbyte-lake
+printf '%s\n%s\n' airbyte-lake "${value}" | mc --quiet admin user add lake >/dev/null
+cat >/tmp/policy.json <<'JSON'
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      "Resource": ["arn:aws:s3:::bronze", "arn:aws:s3:::silver", "arn:aws:s3:::gold"]
+    },
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+      "Resource": ["arn:aws:s3:::bronze/*", "arn:aws:s3:::silver/*", "arn:aws:s3:::gold/*"]
+    }
+  ]
+}
+JSON
+mc --quiet admin policy create lake airbyte-lake /tmp/policy.json >/dev/null
+mc --quiet admin policy attach lake airbyte-lake --user airbyte-lake >/dev/null
+printf 'user %s: ready\n' airbyte-lake
+
+
+# airbyte, storage
+mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-logs
+mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-state
+mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-workload-output
+mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-activity-payload
+mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-audit
+secret /run/secrets/minio-airbyte-storage
+printf '%s\n%s\n' airbyte-storage "${value}" | mc --quiet admin user add lake >/dev/null
+cat >/tmp/policy.json <<'JSON'
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      "Resource": ["arn:aws:s3:::airbyte-logs", "arn:aws:s3:::airbyte-state", "arn:aws:s3:::airbyte-workload-output", "arn:aws:s3:::airbyte-activity-payload", "arn:aws:s3:::airbyte-audit"]
+    },
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+      "Resource": ["arn:aws:s3:::airbyte-logs/*", "arn:aws:s3:::airbyte-state/*", "arn:aws:s3:::airbyte-workload-output/*", "arn:aws:s3:::airbyte-activity-payload/*", "arn:aws:s3:::airbyte-audit/*"]
+    }
+  ]
+}
+JSON
+mc --quiet admin policy create lake airbyte-storage /tmp/policy.json >/dev/null
+mc --quiet admin policy attach lake airbyte-storage --user airbyte-storage >/dev/null
+printf 'user %s: ready\n' airbyte-storage
+
+
 # dremio, storage
 mc --quiet mb --ignore-existing --region us-east-1 lake/dremio
 secret /run/secrets/minio-dremio-storage

@@ -44,6 +44,39 @@ $$;
 REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 
+-- airbyte, config
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-airbyte-config' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('airbyte', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'airbyte', 'airbyte')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'airbyte') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'airbyte', 'airbyte')
+WHERE 'airbyte' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'airbyte') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "airbyte" FROM PUBLIC;
+
+-- airbyte, temporal
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-airbyte-temporal' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('airbyte_temporal', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'airbyte_temporal', 'airbyte_temporal')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'airbyte_temporal') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'airbyte_temporal', 'airbyte_temporal')
+WHERE 'airbyte_temporal' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'airbyte_temporal') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "airbyte_temporal" FROM PUBLIC;
+
+-- airbyte, temporal_visibility
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-airbyte-temporal-visibility' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('airbyte_temporal_visibility', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'airbyte_temporal_visibility', 'airbyte_temporal_visibility')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'airbyte_temporal_visibility') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'airbyte_temporal_visibility', 'airbyte_temporal_visibility')
+WHERE 'airbyte_temporal_visibility' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'airbyte_temporal_visibility') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "airbyte_temporal_visibility" FROM PUBLIC;
+
 -- dremio, database
 TRUNCATE secret;
 \copy secret FROM '/run/secrets/postgresql-dremio-database' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
@@ -69,12 +102,42 @@ REVOKE ALL ON DATABASE "superset" FROM PUBLIC;
 
 DROP TABLE secret;
 
+SELECT format('GRANT %I TO %I', 'airbyte', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+
+SELECT format('GRANT %I TO %I', 'airbyte_temporal', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+
+SELECT format('GRANT %I TO %I', 'airbyte_temporal_visibility', name)
+FROM unnest(string_to_array('airbyte_temporal', ' ')) AS name \gexec
+
 SELECT format('GRANT %I TO %I', 'dremio', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
 
 SELECT format('GRANT %I TO %I', 'superset', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
 
+
+-- What only a superuser may do inside the database of airbyte.
+\connect "airbyte"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'airbyte' of role 'airbyte': ready
+
+-- What only a superuser may do inside the database of airbyte.
+\connect "airbyte_temporal"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'airbyte_temporal' of role 'airbyte_temporal': ready
+
+-- What only a superuser may do inside the database of airbyte.
+\connect "airbyte_temporal_visibility"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'airbyte_temporal_visibility' of role 'airbyte_temporal_visibility': ready
 
 -- What only a superuser may do inside the database of dremio.
 \connect "serving"

@@ -272,7 +272,7 @@ if [ "${mode}" = issue ]; then
 fi
 authority
 issue elasticsearch elasticsearch tasks.elasticsearch elasticsearch-1 elasticsearch-2 elasticsearch-3 localhost
-issue public dremio.staging.data.example.com staging.data.example.com superset.staging.data.example.com
+issue public airbyte.staging.data.example.com dremio.staging.data.example.com staging.data.example.com superset.staging.data.example.com
 
 if [ -n "${failed}" ]; then
   exit 1
