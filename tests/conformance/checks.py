@@ -1,5 +1,6 @@
 """Checks that read a bundle's files, each with the program the files are for. A check gets a folder it may write to."""
 
+import itertools
 import json
 import re
 import tomllib
@@ -153,11 +154,15 @@ def no_secrets(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     expect(result.returncode == 0, result.stdout)
 
 
+# What runs on one machine, and what runs beside a Swarm's stack.
+COMPOSE_FILES = {"compose.yaml", "beside.yaml"}
+
+
 def compose_accepts(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     compose = tools.path("docker-compose")
-    for extra in ([], ["--profile", "*"]):
+    for path, extra in itertools.product(paths, ([], ["--profile", "*"])):
         result = run(
-            [compose, "-f", "compose.yaml", *extra, "config", "--quiet"],
+            [compose, "-f", path, *extra, "config", "--quiet"],
             cwd=folder, check=False, env={"PATH": PATH, "HOME": str(folder)},
         )  # fmt: skip
         expect(result.returncode == 0, result.stderr or result.stdout)
@@ -184,7 +189,7 @@ CHECKS = [
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
     Check(
         "compose-config",
-        lambda path: path.name == "compose.yaml",
+        lambda path: path.name in COMPOSE_FILES,
         compose_accepts,
         ("compose.yaml", "services: {a: {image: b, depends_on: [c]}}\n"),
     ),

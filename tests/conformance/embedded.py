@@ -1,4 +1,4 @@
-"""What holds for clusters inside services of a Compose bundle: their objects are held to the programs that Kubernetes bundles are."""
+"""What holds for clusters inside services of an engine: their objects are held to the programs that Kubernetes bundles are."""
 
 from pathlib import Path
 
@@ -8,12 +8,15 @@ from report import Report, expect
 from schemas import LOCATION, schemas
 from toolbox import Toolbox, run
 
+# What runs beside a Swarm's stack, as Compose reads it.
+BESIDE = "beside.yaml"
+
 VERSION = "pod-security.kubernetes.io/enforce-version"
 
 
 def clusters(bundle: Path) -> list[Path]:
     """The folders of objects, one for each cluster."""
-    if not (bundle / "compose.yaml").exists():
+    if not any((bundle / name).exists() for name in ("compose.yaml", BESIDE)):
         return []
     return sorted(path for path in bundle.glob("*/manifests") if path.is_dir())
 
