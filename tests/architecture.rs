@@ -84,6 +84,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "bundle",
             "diagnostic",
+            "names",
             "platform",
             "source",
             "template",

@@ -17,6 +17,9 @@ Swarm. Also what brings a new build of this bundle into the Swarm: only what cha
   --no-preflight    do not ask ./preflight.sh first
   --no-smoke        do not ask what is published at the end
   --keep-configs    keep the configs of earlier versions that nothing refers to any more
+  --beside-ssh USER@HOST
+                    reach the host staging-2 this way for what runs beside the stack, see ./beside.sh --help
+  --no-beside       leave what runs beside the stack as it is
   --host NAME=NODE, --move SERVICE, --small-hosts, --no-images, --no-probe, --probe-image IMAGE
                     see ./preflight.sh --help
   --help            show this
@@ -40,6 +43,8 @@ dry_run=''
 preflight=yes
 smoke=yes
 keep_configs=''
+beside=yes
+beside_ssh=''
 # What is left of the words is for preflight.sh.
 left=$#
 while [ "${left}" -gt 0 ]; do
@@ -51,6 +56,14 @@ while [ "${left}" -gt 0 ]; do
     --no-preflight) preflight='' ;;
     --no-smoke) smoke='' ;;
     --keep-configs) keep_configs=yes ;;
+    --no-beside) beside='' ;;
+    --beside-ssh=*) beside_ssh=${word#*=} ;;
+    --beside-ssh)
+      [ "${left}" -gt 0 ] || wrong "${word} needs a value"
+      beside_ssh=$1
+      shift
+      left=$((left - 1))
+      ;;
     --host | --move | --probe-image)
       [ "${left}" -gt 0 ] || wrong "${word} needs a value"
       set -- "$@" "${word}" "$1"
@@ -552,6 +565,15 @@ wave 5 2190 \
   dremio-executor-2
 wave 6 300 \
   dbt-build
+if [ -n "${beside}" ]; then
+  say '== beside the stack, on staging-2'
+  if [ -n "${dry_run}" ]; then
+    say '  ./beside.sh up would be run'
+  elif ! ./beside.sh up ${beside_ssh:+"--ssh=${beside_ssh}"}; then
+    say 'Everything else is up. To leave it out: ./deploy.sh --no-beside'
+    exit 1
+  fi
+fi
 leave
 unlabel
 [ -n "${keep_configs}" ] || tidy

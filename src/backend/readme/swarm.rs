@@ -39,7 +39,19 @@ struct Readme<'p> {
     placement: Vec<PlacementRow<'p>>,
     hosts: Vec<HostRow<'p>>,
     volumes: Vec<VolumeRow<'p>>,
+    beside: Vec<BesideRow<'p>>,
     example_secret: &'p str,
+}
+
+/// What runs beside the stack.
+#[derive(Serialize)]
+struct BesideRow<'p> {
+    service: &'p str,
+    host: &'p str,
+    /// Components that run in it.
+    runs: String,
+    /// Why it needs all rights.
+    reason: &'p str,
 }
 
 #[derive(Serialize)]
@@ -113,6 +125,26 @@ pub(crate) fn render(platform: &Platform, project: &str) -> String {
     TEMPLATE.render(platform, &readme(platform, project))
 }
 
+/// Lists what runs beside the stack.
+fn beside(platform: &Platform) -> Vec<BesideRow<'_>> {
+    let services = platform.services.iter().enumerate();
+    services
+        .filter(|(_, service)| service.runs_beside())
+        .filter_map(|(at, service)| {
+            let components: BTreeSet<&str> = platform
+                .guests(at)
+                .map(|(_, guest)| platform.component_of(guest).name.as_str())
+                .collect();
+            Some(BesideRow {
+                service: &service.name,
+                host: &platform.environment.hosts[*service.placement.first()?].name,
+                runs: components.into_iter().collect::<Vec<_>>().join(", "),
+                reason: service.privileged.as_deref().unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
 fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
     let hosts = &platform.environment.hosts;
     let edge = platform.edge.as_ref().and_then(|edge| edge.service);
@@ -154,6 +186,7 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
             .map(|(at, host)| host_row(platform, at, host))
             .collect(),
         volumes,
+        beside: beside(platform),
         example_secret: platform
             .secrets
             .first()

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::model::Stack;
-use super::{Plan, crontab, is_beside, names, service, stack_services, storage};
+use super::{Plan, beside, crontab, is_beside, names, service, stack_services, storage};
 use crate::backend::docker::{PREPARE_IMAGE, instances};
 use crate::backend::order::Order;
 use crate::backend::{Files, images, tls};
@@ -82,6 +82,8 @@ struct Deploy {
     encrypted: bool,
     /// The authority's certificate, if it is the one that clients must trust.
     authority: Option<String>,
+    /// The host on which something runs beside the stack.
+    beside: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +167,7 @@ fn deploy(plan: &Plan<'_>, stack: &Stack) -> Deploy {
         door: door.map(|door| platform.services[door].name.clone()),
         encrypted: edge.is_some_and(|edge| edge.scheme == "https"),
         authority: authority(platform),
+        beside: beside::host(platform).map(str::to_owned),
     }
 }
 
