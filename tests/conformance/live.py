@@ -32,6 +32,13 @@ RUNNING = (
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
 
+def ports_spoken_of(folder: Path, service: str) -> set[int]:
+    """The ports that a bundle's files name together with a service."""
+    pattern = re.compile(rf"(?<![\w.-]){re.escape(service)}:(\d{{2,5}})\b")
+    texts = (path.read_text(encoding="utf-8", errors="ignore") for path in files(folder))
+    return {int(port) for text in texts for port in pattern.findall(text)}
+
+
 class Stack:
     """One bundle as a Compose project."""
 
@@ -103,9 +110,7 @@ class Stack:
         settings = self.services[service]
         found = {int(port["target"]) for port in settings.get("ports") or []}
         found |= {int(str(port).split("/")[0]) for port in settings.get("expose") or []}
-        pattern = re.compile(rf"(?<![\w.-]){re.escape(service)}:(\d{{2,5}})\b")
-        for path in files(self.folder):
-            found |= {int(port) for port in pattern.findall(path.read_text(encoding="utf-8", errors="ignore"))}
+        found |= ports_spoken_of(self.folder, service)
         test = " ".join((settings.get("healthcheck") or {}).get("test") or [])
         found |= {int(port) for port in re.findall(r"(?:localhost|127\.0\.0\.1)[:/](\d{2,5})\b", test)}
         return sorted(port for port in found if 0 < port < 65536) or [80]
@@ -476,7 +481,8 @@ class Stack:
         for path in files(self.folder):
             text = path.read_text(encoding="utf-8", errors="ignore")
             if path.name.endswith(".conf"):
-                found += re.findall(r'server_name\s+"([^"_]+)"', text)
+                # Not the one that only says where the others are.
+                found += re.findall(r'server_name\s+"([^"_]+)";(?!\s*return 308)', text)
             if path.name.endswith(".cfg"):
                 found += re.findall(r"var\(txn\.host\) -m str -i ['\"]?([\w.-]+)", text)
         return sorted(set(found))

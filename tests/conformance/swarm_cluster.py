@@ -143,9 +143,9 @@ class Swarm:
     def docker(self, *words: str | Path, check: bool = True, **options) -> subprocess.CompletedProcess:
         return self.manager.docker(*words, check=check, **options)
 
-    def script(self, *words: str | Path, **options) -> subprocess.CompletedProcess:
-        """Runs a program on the first host, with its network and its name; a failure is a result, and so is to take too long."""
-        engine = self.manager
+    def script(self, *words: str | Path, engine: Engine | None = None, **options) -> subprocess.CompletedProcess:
+        """Runs a program on the first host, or that of an engine, with its network and its name; a failure is a result, and so is to take too long."""
+        engine = engine or self.manager
         spaces = ["nsenter", "--target", str(engine.init_pid()), "--net", "--uts"]
         try:
             return run([*spaces, *words], check=False, merge=True, env=engine.environment, **options)

@@ -1,9 +1,11 @@
 """Deploys a Swarm bundle with its own scripts, on engines of the tests' own, and looks at what runs."""
 
 import contextlib
+import copy
 import functools
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,17 +17,19 @@ from pathlib import Path
 import live
 import swarm
 from engine import Engine
-from images import Images
-from live import CONNECT, PLACEHOLDER
+from images import Image, Images, starts
+from live import CONNECT, PLACEHOLDER, ports_spoken_of
 from report import Failure, Report, expect
 from swarm_cluster import Swarm, Visitor
 from toolbox import Toolbox, run
+
+BESIDE = "beside.yaml"
 
 # Writes the bundle of a topology again, with further settings of its environment.
 Rebuild = Callable[[Path, dict], None]
 
 # Seconds that a deployment may take, and what it did not wait for.
-DEPLOYMENT = 420
+DEPLOYMENT = 900
 SETTLING = 120
 
 # What a topology declares of a host, of which this machine has less: what services reserve is lowered accordingly.
@@ -35,8 +39,15 @@ HOST_MEMORY = 16 * 1024**3
 # Seconds in which somebody asks again and again.
 VISIT = 3
 
-# Asking for health this often, an update is seen to be good or bad within seconds.
-HEALTH = {"interval": "2s", "timeout": "5s", "retries": 5}
+# Stand-ins that take much time to start.
+SLOW = ("superset",)
+
+# Asking for health this often, and watching updates this long, one is seen to be good or bad within seconds.
+HEALTH = {"interval": "4s", "timeout": "5s", "retries": 5}
+WATCHED = "5s"
+
+# With this exit status ends whatever is told to run and is not there.
+TOLD = 7
 
 # Which of its arguments are names of somebody. For others, the engine's resolver has no answer, which takes time.
 RESOLVE = 'export RES_OPTIONS="timeout:1 attempts:2"; for n in "$@"; do { getent ahostsv4 "$n" >/dev/null && echo "$n"; } & done; wait; true'
@@ -63,7 +74,7 @@ class Deployment(live.Stack):
     - images are stand-ins, and programs that have none are placeholders;
     - limits and reservations are lowered to what there is;
     - networks are not encrypted, and services have no virtual IPs, unless the kernel has what these need;
-    - health is asked for every two seconds.
+    - health is asked for every two seconds, and updates are watched for five.
     """
 
     def __init__(self, bundle: Path, folder: Path, tools: Toolbox, images: Images, compiler: Callable, rebuild: Rebuild):
@@ -72,8 +83,17 @@ class Deployment(live.Stack):
         self.swarm: Swarm | None = None
         # Images by the names that the bundle gives them.
         self.archives: dict[str, Path] = {}
+        # The stand-in that each of them starts from.
+        self.bases: dict[str, str] = {}
         self.turn = 0
+        # Components whose programs have been seen: in what follows, placeholders do, which start at once.
+        self.seen: set[str] = set()
+        self.take()
+
+    def take(self) -> None:
+        """Reads the stack as it was built."""
         self.read()
+        self.original = copy.deepcopy(self.stack.content)
 
     def read(self) -> None:
         self.stack = swarm.Stack(self.tools, self.folder)
@@ -164,19 +184,19 @@ class Deployment(live.Stack):
     def build_images(self) -> None:
         """Those that the bundle's images.sh would build and push: each is named after its folder."""
         for name in sorted({service["image"] for service in self.services.values()}):
-            context = self.folder / "images" / name.rpartition("/")[2].partition(":")[0]
-            archive = self.images.derived(context, "Dockerfile", {}) if (context / "Dockerfile").exists() else None
+            dockerfile = self.folder / "images" / name.rpartition("/")[2].partition(":")[0] / "Dockerfile"
+            archive = self.images.derived(dockerfile.parent, "Dockerfile", {}) if dockerfile.exists() else None
             if archive is not None:
                 self.archives[name] = archive
+                self.bases[name] = Image(starts(dockerfile, {})[0]).stand_in or PLACEHOLDER
 
     def choose(self) -> None:
         """Which image each service gets."""
-        self.kinds: dict[str, str] = {}
-        for name, service in self.services.items():
-            if service["image"] in self.archives:
-                self.kinds[name] = Images.name(self.archives[service["image"]]).removeprefix("stand-in/").split(":")[0]
-            else:
-                self.kinds[name] = self.image(name).stand_in or PLACEHOLDER
+        self.kinds = {
+            name: self.bases.get(service["image"]) or self.image(name).stand_in or PLACEHOLDER
+            for name, service in self.services.items()
+        }
+        self.kinds |= {name: PLACEHOLDER for name in self.services if self.component(name) in self.seen}
         lacking = {name for name, kind in self.kinds.items() if kind == PLACEHOLDER and not self.is_job(name)}
         for name in self.services:
             # A job that would talk to a program that is not there.
@@ -185,40 +205,46 @@ class Deployment(live.Stack):
             if self.is_job(name) and (self.component(name) in own or (near and all(near))):
                 self.kinds[name] = PLACEHOLDER
         self.chosen = {
-            name: self.archives.get(service["image"]) if self.kinds[name] != PLACEHOLDER else None
+            name: (self.archives.get(service["image"]) if self.kinds[name] != PLACEHOLDER else None)
+            or self.images.archive(self.image(name), self.kinds[name])
             for name, service in self.services.items()
         }
-        for name, archive in self.chosen.items():
-            if archive is None:
-                self.chosen[name] = self.images.archive(self.image(name), self.kinds[name])
 
     def fill(self, engine: Engine) -> None:
-        for archive in dict.fromkeys(self.chosen.values()):
+        archives = [*self.chosen.values(), self.images.archive(Image("busybox")), self.images.archive(Image(""), PLACEHOLDER)]
+        for archive in dict.fromkeys(archives):
             self.images.load(engine, archive)
 
     def adapt(self) -> None:
         """Changes the copy of the stack."""
-        content = self.stack.content
-        for name, service in self.services.items():
+        content = copy.deepcopy(self.original)
+        for name, service in content["services"].items():
             service["image"] = Images.name(self.chosen[name])
             self.shrink(service)
             if "healthcheck" in service:
                 service["healthcheck"] |= HEALTH
+            deploy = service.setdefault("deploy", {})
+            for part in ("update_config", "rollback_config"):
+                if "monitor" in deploy.get(part, {}):
+                    deploy[part]["monitor"] = WATCHED
             if self.kinds[name] == PLACEHOLDER:
                 self.hold_place(name, service)
             if not self.swarm.balances():
-                service.setdefault("deploy", {})["endpoint_mode"] = "dnsrr"
+                deploy["endpoint_mode"] = "dnsrr"
         if not self.swarm.encrypts():
             for network in content.get("networks", {}).values():
                 network.pop("driver_opts", None)
         self.write(content)
 
     def write(self, content: dict) -> None:
-        """The stack as it is deployed next; JSON is YAML."""
-        (self.folder / swarm.STACK).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        """The stack as it is deployed next."""
+        (self.folder / swarm.STACK).write_text(self.tools.to_yaml(content), encoding="utf-8")
         self.read()
 
     def hold_place(self, name: str, service: dict) -> None:
+        if name in self.idle():
+            service |= {"entrypoint": ["sh", "-c", f"echo {name} was told; exit {TOLD}"], "command": []}
+            return
         if self.is_job(name):
             service |= {"entrypoint": ["true"], "command": []}
             return
@@ -256,25 +282,110 @@ class Deployment(live.Stack):
     def change(self, settings: dict) -> None:
         """The bundle of the topology with other settings, in place of the one that was."""
         self.rebuild(self.folder, settings)
-        self.read()
+        self.take()
         self.make_secrets()
         self.choose()
         self.adapt()
 
+    def see(self) -> None:
+        """Lets placeholders take over from programs that have been seen, and take much time to start."""
+        self.seen |= {self.component(name) for name in self.services if self.kinds[name] in SLOW}
+        self.stack.content = copy.deepcopy(self.original)
+        self.stack.__dict__.pop("services", None)
+        self.choose()
+        self.adapt()
+        self.deploy_well()
+
+    # --- beside the stack ---
+
+    def has_beside(self) -> bool:
+        return (self.folder / BESIDE).exists()
+
+    def adapt_beside(self) -> None:
+        """As the stack; without all rights, which placeholders do not need and this machine may not give."""
+        [content] = self.tools.yaml(self.folder / BESIDE)
+        for name, service in content["services"].items():
+            kind = Image(service["image"]).stand_in or PLACEHOLDER
+            service["image"] = Images.name(self.images.archive(Image(service["image"]), kind))
+            service.pop("privileged", None)
+            self.shrink(service)
+            if kind == PLACEHOLDER:
+                names = [name, *(alias for network in swarm.networks(service).values() for alias in network.get("aliases", []))]
+                ports = sorted({port for known in names for port in ports_spoken_of(self.folder, known)})
+                service |= {"entrypoint": ["python3", "/placeholder.py", name, *map(str, ports)], "command": []}
+                service["healthcheck"] = {"test": ["CMD", "true"], **HEALTH}
+        (self.folder / BESIDE).write_text(self.tools.to_yaml(content), encoding="utf-8")
+
+    def beside(self, action: str, host: str | None = None):
+        """Runs the bundle's script for it, on its host or another one."""
+        own = re.search(r"(?m)^host=(\S+)$", (self.folder / "beside.sh").read_text(encoding="utf-8"))
+        engine = self.swarm.engines[host or own[1]]
+        plugins = engine.folder / ".docker/cli-plugins"
+        plugins.mkdir(parents=True, exist_ok=True)
+        if not (plugins / "docker-compose").exists():
+            (plugins / "docker-compose").symlink_to(self.tools.path("docker-compose"))
+        return self.swarm.script(self.folder / "beside.sh", action, engine=engine, timeout=DEPLOYMENT, cwd=self.folder)
+
+    def start_beside(self) -> None:
+        """It starts on its host, and nowhere else, and a second time changes nothing."""
+        self.adapt_beside()
+        for host in self.swarm.alive:
+            result = self.beside("status", host)
+            expect(result.returncode == 1, f"{host}: status before it runs: {result.returncode}\n{result.stdout}")
+        result = self.beside("up")
+        expect(result.returncode == 0, f"up: exit status {result.returncode}\n{self.tail(result.stdout, 40)}")
+        result = self.beside("status")
+        expect(result.returncode == 0, f"status: exit status {result.returncode}\n{self.tail(result.stdout, 40)}")
+        refused = [host for host in self.swarm.alive if self.beside("up", host).returncode != 0]
+        expect(len(refused) == len(self.swarm.alive) - 1, f"is refused on {refused} only")
+
     # --- what runs ---
 
+    def preflight(self) -> None:
+        """What is lacking is said, everything at once; and only what is."""
+        (self.folder / "secrets").rename(self.folder / "kept")
+        words = ["--small-hosts", "--no-images"]
+        try:
+            result = self.script("preflight.sh", *words, "--no-probe", "--host=nobody=staging-1")
+        finally:
+            (self.folder / "kept").rename(self.folder / "secrets")
+        expect(result.returncode == 1, f"without secrets: exit status {result.returncode}\n{result.stdout}")
+        said = [line for line in result.stdout.splitlines() if line.startswith("lacking:")]
+        for part in ("in ./secrets", "certificates", "--host nobody"):
+            expect(any(part in line for line in said), f"nothing is said of {part}:\n{result.stdout}")
+        probe = Images.name(self.images.archive(Image("busybox")))
+        result = self.script("preflight.sh", *words, f"--probe-image={probe}")
+        said = [line for line in result.stdout.splitlines() if line.startswith("lacking:")]
+        # Of the machine's own settings, tests change none; each host says so of its own.
+        short = [line for line in said if "vm.max_map_count" in line]
+        asked = (self.folder / "preflight.sh").read_text(encoding="utf-8").count("\nsetting ")
+        least = int(Path("/proc/sys/vm/max_map_count").read_text()) < 262144
+        expect(said == short and len(short) == (asked if least else 0), result.stdout)
+        expect(result.returncode == (1 if short else 0), f"exit status {result.returncode}\n{result.stdout}")
+        left = self.state()
+        expect(not any(left[kind] for kind in ("service", "config", "secret", "network")), f"left: {left}")
+
+    def script(self, name: str, *words: str, **options):
+        return self.swarm.script(self.folder / name, *words, timeout=DEPLOYMENT, cwd=self.folder, **options)
+
     def deploy(self, *words: str):
-        result = self.swarm.script(self.folder / "deploy.sh", *self.options(), *words, timeout=DEPLOYMENT, cwd=self.folder)
+        result = self.script("deploy.sh", *self.options(), *words)
         expect("Ignoring" not in result.stdout, f"deploy.sh: Swarm ignores something:\n{result.stdout}")
         return result
 
     def options(self) -> list[str]:
         """What this machine does not have, by the options that are for that."""
-        return []
+        options = ["--no-preflight"] if (self.folder / "preflight.sh").exists() else []
+        # It is started apart, on the host that it is for.
+        return [*options, "--no-beside"] if self.has_beside() else options
 
-    def deploy_well(self) -> None:
-        result = self.deploy()
+    def deploy_well(self, *words: str) -> None:
+        result = self.deploy(*words)
         expect(result.returncode == 0, f"exit status {result.returncode}\n{self.tail(result.stdout, 60)}\n{self.troubles()}")
+
+    def deploy_first(self) -> None:
+        """What runs beside the stack joins its networks: it comes second, and answers only then."""
+        self.deploy_well(*(["--no-smoke"] if self.has_beside() else []))
 
     def found(self) -> tuple[dict[str, dict], dict[str, list[dict]]]:
         services = self.swarm.services(self.name)
@@ -343,6 +454,19 @@ class Deployment(live.Stack):
             if task["Status"]["State"] in ("failed", "rejected")
         ]
         expect(not failed, "tasks failed on the way:\n" + "\n".join(failed))
+
+    def run_job(self) -> None:
+        """What waits to be told runs when it is, says what it has to say, and ends as it ends."""
+        result = self.script("run.sh", "nothing")
+        expect(result.returncode == 2, f"nothing: exit status {result.returncode}\n{result.stdout}")
+        told = [name for name in self.idle() if self.kinds[name] == PLACEHOLDER]
+        expect(told, "no job is a placeholder")
+        for name in [*told, *(name for name in self.idle() - set(told) if name.endswith("-status"))]:
+            result = self.script("run.sh", name)
+            wanted = TOLD if name in told else 0
+            expect(result.returncode == wanted, f"{name}: exit status {result.returncode}, not {wanted}\n{result.stdout}")
+            expect(name not in told or f"{name} was told" in result.stdout, f"{name}: its log is not shown:\n{result.stdout}")
+        expect(not [name for name in self.idle() if self.where(name)], "runs on")
 
     def placement(self) -> None:
         """What is pinned is where it should be; replicas are on as many hosts as there are."""
@@ -495,9 +619,9 @@ class Deployment(live.Stack):
     def bad_update(self, broken: dict) -> None:
         """Swarm takes back what does not come up; the script says so; nobody notices."""
         front = self.front()
-        good = json.loads(json.dumps(self.stack.content))
+        good = copy.deepcopy(self.stack.content)
         before = self.swarm.services(self.name)[front]["Spec"]["TaskTemplate"]["ContainerSpec"]
-        bad = json.loads(json.dumps(good))
+        bad = copy.deepcopy(good)
         bad["services"][front] |= broken
         self.write(bad)
         with self.visited():
@@ -579,6 +703,8 @@ class Deployment(live.Stack):
 
     def remove(self) -> None:
         """Nothing stays but what has to: secrets and volumes."""
+        if self.has_beside() and self.beside("down").returncode != 0:
+            raise Failure("beside.sh down fails")
         self.swarm.docker("stack", "rm", self.name)
         self.swarm.wait("its containers end", lambda: not self.containers(), SETTLING)
         self.swarm.wait("its networks are removed", lambda: not self.state()["network"], SETTLING)
@@ -588,10 +714,10 @@ class Deployment(live.Stack):
 
 # The tests of a bundle that runs, in this order: each finds what the one before left. What has to be there for some.
 RUNNING: dict[str, tuple[Callable[[Deployment], None], Callable[[Deployment], object]]] = {
+    "beside": (Deployment.start_beside, Deployment.has_beside),
     "converged": (Deployment.converged, lambda _: True),
     "placement": (Deployment.placement, lambda _: True),
     "postgres-settings": (Deployment.postgres_settings, lambda it: it.of_kind("postgres")),
-    "postgres-owners": (Deployment.postgres_owners_only, lambda it: it.of_kind("postgres")),
     "buckets": (Deployment.buckets_and_users, lambda it: it.stores()),
     "cache-closed": (Deployment.cache_is_closed, lambda it: it.of_kind("valkey")),
     "published-ports": (Deployment.published_ports_answer, lambda it: it.published()),
@@ -599,6 +725,8 @@ RUNNING: dict[str, tuple[Callable[[Deployment], None], Callable[[Deployment], ob
     "superset-login": (Deployment.superset_login, lambda it: it.of_kind("superset")),
     "reachability": (Deployment.only_wired_services_meet, lambda _: True),
     "secrets": (Deployment.secrets_stay_secret, lambda _: True),
+    "run-job": (Deployment.run_job, Deployment.idle),
+    "placeholders": (Deployment.see, lambda it: any(kind in SLOW for kind in it.kinds.values())),
     "deploy-again": (Deployment.deploy_again, lambda _: True),
     "config-change": (Deployment.config_change, Deployment.front),
     "bad-image": (Deployment.bad_image, Deployment.front),
@@ -644,7 +772,7 @@ def rebuild(compiler: Callable, topology: Path, folder: Path, settings: dict) ->
 
 
 def wanted(report: Report, label: str) -> bool:
-    return any(report.wants(f"{label}/{part}") for part in ("stand-ins", "swarm", "deploy-dry-run", "deploy", *RUNNING))
+    return any(report.wants(f"{label}/{part}") for part in ("stand-ins", "swarm", "preflight", "deploy-dry-run", "deploy", *RUNNING))
 
 
 def test_swarm(report: Report, label: str, bundle: Path, tools: Toolbox, compiler: Callable, root: Path) -> None:
@@ -661,8 +789,10 @@ def test_swarm(report: Report, label: str, bundle: Path, tools: Toolbox, compile
 
 
 def test_deployment(report: Report, label: str, it: Deployment) -> None:
+    if (it.folder / "preflight.sh").exists():
+        report.test(f"{label}/preflight", it.preflight)
     report.test(f"{label}/deploy-dry-run", it.dry_run)
-    if not report.test(f"{label}/deploy", it.deploy_well, always=True):
+    if not report.test(f"{label}/deploy", it.deploy_first, always=True):
         return
     for name, (check, applies) in RUNNING.items():
         if report.wants(f"{label}/{name}") and applies(it):

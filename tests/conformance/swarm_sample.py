@@ -57,7 +57,7 @@ for node in $(docker node ls --quiet); do
   host=$(docker node inspect --format '{{{{.Description.Hostname}}}}' "$node")
   docker node update --label-add "{PROJECT}.host=$host" "$node"
 done
-secret=$(sed -n 's/.*"name": "\\({PROJECT}_db-password-v[0-9]*\\)".*/\\1/p' stack.yaml)
+secret=$(grep -Eo '{PROJECT}_db-password-v[0-9]+' stack.yaml)
 docker secret inspect "$secret" >/dev/null || docker secret create "$secret" secrets/db-password
 docker stack deploy --resolve-image never --compose-file stack.yaml {PROJECT}
 for turn in $(seq 100); do
