@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{is_beside, names};
+use super::names;
 use crate::backend::docker::instance_names;
 use crate::backend::docker::wiring::Wiring;
 use crate::backend::{Files, compose, tls};
@@ -42,7 +42,7 @@ struct Script {
 pub(super) fn host(platform: &Platform) -> Option<&str> {
     let mut services = platform.services.iter();
     let host = *services
-        .find(|service| is_beside(service))?
+        .find(|service| service.runs_beside())?
         .placement
         .first()?;
     let host = platform.environment.hosts.get(host)?;
@@ -55,12 +55,18 @@ pub(super) fn add(platform: &Platform, wiring: &Wiring, stack: &str, files: &mut
         return;
     };
     let project = format!("{stack}-beside");
-    let made = compose::beside(platform, wiring, (&project, FILE), is_beside, files);
+    let made = compose::beside(
+        platform,
+        wiring,
+        (&project, FILE),
+        Service::runs_beside,
+        files,
+    );
     let services = || {
         platform
             .services
             .iter()
-            .filter(|service| is_beside(service))
+            .filter(|service| service.runs_beside())
     };
     let startup = services().filter_map(|service| Some(service.probe.as_ref()?.startup.0));
     let (secrets, optional) = secrets(platform);
@@ -89,7 +95,7 @@ fn secrets(platform: &Platform) -> (Vec<String>, Vec<String>) {
     let services: Vec<&Service> = platform
         .services
         .iter()
-        .filter(|service| is_beside(service))
+        .filter(|service| service.runs_beside())
         .collect();
     let read = services.iter().flat_map(|service| &service.secrets);
     let read: std::collections::BTreeSet<&String> = read.collect();

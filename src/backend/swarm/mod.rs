@@ -63,7 +63,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         },
     };
     for (at, service) in platform.services.iter().enumerate() {
-        if service.inside.is_some() || is_beside(service) {
+        if service.inside.is_some() || service.runs_beside() {
             continue;
         }
         let component = platform.component_of(service);
@@ -104,15 +104,10 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.finish()
 }
 
-/// Says whether a service runs beside the stack: Swarm gives no service all rights on its host.
-fn is_beside(service: &Service) -> bool {
-    service.runs_beside()
-}
-
 /// Lists the services that the stack consists of.
 fn stack_services(platform: &Platform) -> impl Iterator<Item = &Service> {
     let services = platform.services.iter();
-    services.filter(|service| service.inside.is_none() && !is_beside(service))
+    services.filter(|service| service.inside.is_none() && !service.runs_beside())
 }
 
 /// Lists the secrets that a certificate consists of, each with the name of its file in a container.
@@ -229,7 +224,7 @@ impl Parts {
         }
         for certificate in &platform.certificates {
             let mut users = certificate.services.iter();
-            if !users.any(|at| !is_beside(&platform.services[*at])) {
+            if !users.any(|at| !platform.services[*at].runs_beside()) {
                 continue;
             }
             for (key, file) in certificate_parts(certificate) {

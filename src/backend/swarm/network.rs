@@ -19,7 +19,7 @@ pub(super) fn definitions(platform: &Platform, wiring: &Wiring) -> BTreeMap<Stri
         .iter()
         .filter_map(|(name, members)| {
             let members = members.iter().map(|at| &platform.services[*at]);
-            let beside = members.clone().filter(|service| super::is_beside(service));
+            let beside = members.clone().filter(|service| service.runs_beside());
             let (all, beside) = (members.count(), beside.count());
             // The Swarm makes no network that none of its services is in.
             if beside == all {

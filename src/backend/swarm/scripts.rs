@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::model::Stack;
-use super::{Plan, beside, crontab, is_beside, names, service, stack_services, storage};
+use super::{Plan, beside, crontab, names, service, stack_services, storage};
 use crate::backend::docker::{PREPARE_IMAGE, instances};
 use crate::backend::order::Order;
 use crate::backend::{Files, images, tls};
@@ -186,7 +186,7 @@ fn waves(plan: &Plan<'_>, stack: &Stack) -> Vec<Wave> {
     let mut waves: BTreeMap<usize, Wave> = BTreeMap::new();
     let mut left: BTreeSet<&String> = stack.services.keys().collect();
     for (at, own) in platform.services.iter().enumerate() {
-        if own.inside.is_some() || is_beside(own) {
+        if own.inside.is_some() || own.runs_beside() {
             continue;
         }
         let wave = waves.entry(order[at] + 1).or_default();
