@@ -726,6 +726,10 @@ RUNNING: dict[str, tuple[Callable[[Deployment], None], Callable[[Deployment], ob
     "reachability": (Deployment.only_wired_services_meet, lambda _: True),
     "secrets": (Deployment.secrets_stay_secret, lambda _: True),
     "run-job": (Deployment.run_job, Deployment.idle),
+}
+
+# What takes ten minutes more: only when `--only` asks for it. The sample goes through most of it in each run.
+LONG: dict[str, tuple[Callable, Callable]] = {
     "placeholders": (Deployment.see, lambda it: any(kind in SLOW for kind in it.kinds.values())),
     "deploy-again": (Deployment.deploy_again, lambda _: True),
     "config-change": (Deployment.config_change, Deployment.front),
@@ -772,7 +776,7 @@ def rebuild(compiler: Callable, topology: Path, folder: Path, settings: dict) ->
 
 
 def wanted(report: Report, label: str) -> bool:
-    return any(report.wants(f"{label}/{part}") for part in ("stand-ins", "swarm", "preflight", "deploy-dry-run", "deploy", *RUNNING))
+    return any(report.wants(f"{label}/{part}") for part in ("stand-ins", "swarm", "preflight", "deploy-dry-run", "deploy", *RUNNING, *LONG))
 
 
 def test_swarm(report: Report, label: str, bundle: Path, tools: Toolbox, compiler: Callable, root: Path) -> None:
@@ -794,6 +798,6 @@ def test_deployment(report: Report, label: str, it: Deployment) -> None:
     report.test(f"{label}/deploy-dry-run", it.dry_run)
     if not report.test(f"{label}/deploy", it.deploy_first, always=True):
         return
-    for name, (check, applies) in RUNNING.items():
+    for name, (check, applies) in (RUNNING | LONG if report.only else RUNNING).items():
         if report.wants(f"{label}/{name}") and applies(it):
             report.test(f"{label}/{name}", lambda check=check: check(it))
