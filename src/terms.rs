@@ -113,6 +113,18 @@ words! {
 }
 
 words! {
+    /// What a component may collect from the whole platform, and others do things for.
+    Collected {
+        /// Numbers, by scraping.
+        Metrics = "metrics",
+        /// Lines that programs write.
+        Logs = "logs",
+        /// The ways of requests.
+        Traces = "traces",
+    }
+}
+
+words! {
     /// The network zone that a system stands in (X01).
     Zone {
         /// Reachable from outside.

@@ -5,6 +5,7 @@
 
 pub mod expression;
 pub mod model;
+pub mod scrape;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock};

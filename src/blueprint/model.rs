@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 
 use super::expression::{Expression, Text};
+use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
-    DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric, SecretKind, Size,
-    Target, Zone,
+    Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
+    SecretKind, Size, Target, Zone,
 };
 use crate::value::Value;
 
@@ -355,6 +356,9 @@ pub struct Workload {
     pub image: String,
     /// Leave it out when this is false.
     pub when: Option<Expr>,
+    /// What it is there for: it runs only where a component collects that, and starts with that component's profile.
+    #[serde(rename = "for")]
+    pub purpose: Option<Collected>,
     /// Program in place of the image's entry point.
     pub entrypoint: Option<Vec<Filled>>,
     /// Arguments in place of the image's.
@@ -447,6 +451,15 @@ pub struct Service {
     pub scale: Option<Scale>,
     /// Whether it is a Kubernetes cluster, in which components that need one run where the target has none.
     pub hosts_cluster: Option<HostsClusterSpec>,
+    /// What is scraped, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, MetricsEndpoint>,
+    /// Whether one runs on each machine, rather than a number of replicas.
+    #[serde(default)]
+    pub per_host: bool,
+    /// Folders and files of its machine, by their path in the container.
+    #[serde(default)]
+    pub host_mounts: BTreeMap<String, HostMount>,
     /// The rest.
     #[serde(flatten)]
     pub workload: Workload,
@@ -663,6 +676,8 @@ pub struct FileTable {
     pub template: Option<String>,
     /// A TOML file of the blueprint whose data it holds.
     pub data: Option<String>,
+    /// A table whose entries become a file each: a name in scope. The `*` of the path stands for the key.
+    pub each: Option<Expr>,
     /// Format of the data.
     #[serde(rename = "as")]
     pub format: Option<DataFormat>,
@@ -744,7 +759,7 @@ pub struct Port {
     pub buffering: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 

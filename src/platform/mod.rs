@@ -429,6 +429,8 @@ pub struct Service {
     pub place: Place,
     /// What kind of workload it is.
     pub kind: Kind,
+    /// Profile it starts with, if not always: its component's, or that of what collects the thing it is there for.
+    pub profile: Option<String>,
     /// Least and most replicas.
     pub replicas: Replicas,
     /// Whether each replica has a DNS name of its own.
@@ -1053,13 +1055,13 @@ impl Platform {
 
     /// Returns the profile that a service starts with, if not always. Scheduled jobs have one of their own: they run
     /// when their time comes. A cluster starts those that run in it by itself.
-    pub fn profile_of(&self, service: &Service) -> Option<&str> {
+    pub fn profile_of<'s>(&self, service: &'s Service) -> Option<&'s str> {
         match service.kind {
             Kind::Scheduled { .. } if service.inside.is_none() => return Some(SCHEDULED),
             Kind::OnDemand { .. } if service.inside.is_none() => return Some(ON_DEMAND),
             _ => {}
         }
-        self.component_of(service).profile.as_deref()
+        service.profile.as_deref()
     }
 
     /// Returns the components that are stopped while these profiles run.

@@ -84,6 +84,7 @@ impl Draft<'_> {
 pub(super) struct Surroundings<'s> {
     pub(super) environment: &'s Value,
     pub(super) platform: &'s Value,
+    pub(super) monitoring: &'s Value,
     pub(super) size: Size,
     pub(super) target: Target,
     /// The environment as components see it that run in a cluster which another component brings, if one can.
@@ -170,6 +171,7 @@ pub(super) fn draft<'a>(
         ("edition".to_owned(), Value::from(edition.clone())),
         ("environment".to_owned(), environment.clone()),
         ("platform".to_owned(), around.platform.clone()),
+        ("monitoring".to_owned(), around.monitoring.clone()),
     ]);
     let options = options(
         name, &blueprint, layered, &mut base, schemas, trace, findings,

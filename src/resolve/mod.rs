@@ -4,6 +4,7 @@
 //! each once. What cannot be resolved is reported, all of it together; whether what was resolved is a good idea is for
 //! `check` to say.
 
+mod collect;
 mod component;
 mod finish;
 mod place;
@@ -67,6 +68,8 @@ struct Resolver<'a, 'r> {
     /// What components see instead that run in a cluster which another component brings.
     names_inside: Option<Value>,
     platform_names: Value,
+    /// What is collected here.
+    monitoring_names: Value,
     drafts: Vec<Draft<'a>>,
     /// Positions of the drafts by their names.
     by_name: BTreeMap<String, usize>,
@@ -155,15 +158,18 @@ pub fn resolve(
         environment_names,
         names_inside: None,
         platform_names,
+        monitoring_names: Value::Null,
         drafts: Vec::new(),
         by_name: BTreeMap::new(),
     };
     let before = resolver.findings.len();
     resolver.look_for_cluster();
+    resolver.monitoring_names = resolver.look_for_collectors();
     resolver.components();
     let unread = resolver.drafts.len() < layered.components.len();
     let drafted = resolver.findings.len();
     let bindings = resolver.wire();
+    resolver.check_collectors();
     resolver.stops(&bindings);
     let edge = resolver.edge();
     if unread {
@@ -327,6 +333,7 @@ impl<'a> Resolver<'a, '_> {
         let around = Surroundings {
             environment: &self.environment_names,
             platform: &self.platform_names,
+            monitoring: &self.monitoring_names,
             size: self.environment.size,
             target: self.environment.target,
             inside: self.names_inside.as_ref(),
@@ -457,6 +464,13 @@ fn brings_cluster(blueprint: &Blueprint, target: Target) -> bool {
     let mut provides = blueprint.model.provides.values();
     provides.any(|provide| provide.capability == CLUSTER)
         && !blueprint.model.targets.contains_key(&target)
+}
+
+/// Says whether a blueprint cannot run on a target, where there is a cluster for those that need one or not.
+fn brings_nothing(blueprint: &Blueprint, target: Target, cluster: bool) -> bool {
+    let model = &blueprint.model;
+    let lacks_cluster = model.requires.cluster.is_some() && target != Target::Kubernetes;
+    model.targets.contains_key(&target) || lacks_cluster && !cluster
 }
 
 /// Returns the minor version of Kubernetes that a text begins with.

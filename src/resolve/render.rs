@@ -129,15 +129,27 @@ pub(super) fn data(
     findings: &mut Vec<Finding>,
 ) -> Option<Content> {
     let value = data_value(sources, blueprint, name, origin, names, findings)?;
+    serialise(&value, blueprint, name, format, origin, findings)
+}
+
+/// Writes a value in the format of a file; `name` is what its first line names.
+pub(super) fn serialise(
+    value: &Value,
+    blueprint: &Blueprint,
+    name: &str,
+    format: DataFormat,
+    origin: &Place,
+    findings: &mut Vec<Finding>,
+) -> Option<Content> {
     let header = header(&format!("blueprint {}, {name}", blueprint.name));
     let text = match format {
-        DataFormat::Yaml => format!("# {header}\n{}", to_yaml(&value)),
+        DataFormat::Yaml => format!("# {header}\n{}", to_yaml(value)),
         DataFormat::Json => {
-            let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+            let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
             text.push('\n');
             text
         }
-        DataFormat::Toml => match toml::to_string(&value) {
+        DataFormat::Toml => match toml::to_string(value) {
             Ok(text) => format!("# {header}\n{text}"),
             Err(error) => {
                 findings.push(Finding::new(
@@ -150,7 +162,7 @@ pub(super) fn data(
         },
         DataFormat::Properties => {
             let mut text = format!("# {header}\n");
-            properties(&value, "", &mut text);
+            properties(value, "", &mut text);
             text
         }
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::collect;
 use super::component::{Draft, uses};
 use super::trace::{Explained, Trace};
 use crate::blueprint::FAULTY_BLUEPRINT;
@@ -125,7 +126,9 @@ pub(super) fn size<'d>(
     for (key, workload, service, job) in services.chain(jobs) {
         let table = if job.is_some() { "jobs" } else { "services" };
         let place = || draft.blueprint.place([table, key, "when"]);
-        if !draft.holds(workload.when.as_ref(), &names, place, findings) {
+        if !collect::is_wanted(draft, workload)
+            || !draft.holds(workload.when.as_ref(), &names, place, findings)
+        {
             continue;
         }
         let settings = draft.layered.and_then(|layered| layered.services.get(key));

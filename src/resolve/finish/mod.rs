@@ -2,6 +2,7 @@
 
 mod assemble;
 mod certificates;
+mod files;
 mod flows;
 mod guests;
 mod publish;

@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::super::collect;
 use super::super::component::{Draft, evaluate_in_order, expressions, uses};
-use super::super::render;
 use super::super::service::Sized;
 use super::super::trace::Explained;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{
-    self, DataFormat, EgressSpec, EgressTable, EnvSpec, Expr, FileSpec, Filled, MountSpec,
-    UpdateOrder,
+    self, EgressSpec, EgressTable, EnvSpec, Expr, Filled, MountSpec, UpdateOrder,
 };
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::{
-    AUTHORITY, ApiRule, Ask, CertificateUse, ClusterApi, Content, Egress, EnvValue, File, Image,
-    Jvm, Kind, Mount, PUBLIC, Port, Probe, Reload, Service, StartAfter, Volume,
+    AUTHORITY, ApiRule, Ask, CertificateUse, ClusterApi, Egress, EnvValue, Image, Jvm, Kind, Mount,
+    PUBLIC, Port, Probe, Reload, Service, StartAfter, Volume,
 };
 use crate::terms::ProbeTool;
 use crate::units::{Bytes, Seconds};
@@ -196,6 +195,7 @@ impl<'f> Finish<'f, '_, '_> {
             name: sized.name.clone(),
             place: sized.place.clone(),
             kind,
+            profile: collect::profile_of(self.drafts, at, workload),
             replicas: sized.replicas.clone(),
             members: sized.managed.is_none()
                 && sized.service.is_some_and(|service| service.members),
@@ -681,122 +681,6 @@ impl<'f> Finish<'f, '_, '_> {
             _ => None,
         };
         EnvValue::Text(zone.unwrap_or_default())
-    }
-
-    pub(super) fn files(
-        &mut self,
-        draft: &Draft<'_>,
-        sized: &Sized<'_>,
-        names: &Names<'_>,
-        context: &tera::Context,
-        own: &BTreeMap<String, Value>,
-        findings: &mut Vec<Finding>,
-    ) -> BTreeMap<String, File> {
-        let mut files = BTreeMap::new();
-        if sized.workload.files.is_empty() {
-            return files;
-        }
-        // What all services of the component see was converted once.
-        let mut context = context.clone();
-        render::extend(&mut context, own);
-        let blueprint = &draft.blueprint;
-        for (path, spec) in &sized.workload.files {
-            let origin = blueprint.place([sized.table(), sized.key, "files", path]);
-            if !is_container_path(path) {
-                findings.push(
-                    Finding::new(
-                        &FAULTY_BLUEPRINT,
-                        origin.clone(),
-                        format!("`{path}` is not an absolute path without `..`"),
-                    )
-                    .help("files in a container are named by their full path there"),
-                );
-                continue;
-            }
-            let plain = model::FileTable {
-                template: None,
-                data: None,
-                format: None,
-                executable: false,
-                when: None,
-            };
-            let table = match spec {
-                FileSpec::Name(name) => &model::FileTable {
-                    template: Some(name.clone()),
-                    ..plain
-                },
-                FileSpec::Table(table) => table,
-            };
-            if !draft.holds(table.when.as_ref(), names, || origin.clone(), findings) {
-                continue;
-            }
-            let (source, content): (&String, Option<Content>) =
-                match (&table.template, &table.data, table.format) {
-                    (Some(name), None, None) => {
-                        let engine = &mut self.resolver.cache.engine;
-                        (
-                            name,
-                            engine.file(
-                                self.resolver.sources,
-                                blueprint,
-                                name,
-                                &origin,
-                                &context,
-                                findings,
-                            ),
-                        )
-                    }
-                    (None, Some(name), Some(format)) => (
-                        name,
-                        render::data(
-                            self.resolver.sources,
-                            blueprint,
-                            name,
-                            format,
-                            &origin,
-                            names,
-                            findings,
-                        ),
-                    ),
-                    _ => {
-                        findings.push(
-                            Finding::new(
-                                &FAULTY_BLUEPRINT,
-                                origin,
-                                format!("`{path}` is not one file"),
-                            )
-                            .help("give `template`, or `data` with `as`"),
-                        );
-                        continue;
-                    }
-                };
-            let Some(content) = content else { continue };
-            let source = match table.format {
-                // A data file is known by what it becomes.
-                Some(format) => {
-                    let ending = match format {
-                        DataFormat::Yaml => "yaml",
-                        DataFormat::Json => "json",
-                        DataFormat::Toml => "toml",
-                        DataFormat::Properties => "properties",
-                    };
-                    format!(
-                        "{}.{ending}",
-                        source.strip_suffix(".toml").unwrap_or(source)
-                    )
-                }
-                None => source.strip_suffix(".tera").unwrap_or(source).to_owned(),
-            };
-            files.insert(
-                path.clone(),
-                File {
-                    source,
-                    content,
-                    executable: table.executable,
-                },
-            );
-        }
-        files
     }
 
     pub(super) fn probe(
