@@ -22,6 +22,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod host;
 pub mod names;
+pub mod observe;
 pub mod platform;
 pub mod resolve;
 pub mod schema;

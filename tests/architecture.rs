@@ -23,6 +23,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("schema", &["diagnostic", "names", "tree", "units", "value"]),
     // The model that checks and backends see. It knows no stage.
     ("platform", &["names", "source", "terms", "units", "value"]),
+    // Formats of those who watch. What it makes is part of files that `resolve` renders.
+    (
+        "observe",
+        &[
+            "names", "platform", "source", "template", "terms", "units", "value",
+        ],
+    ),
     // Stages.
     (
         "topology",
@@ -55,6 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "blueprint",
             "diagnostic",
             "names",
+            "observe",
             "platform",
             "schema",
             "source",
@@ -71,6 +79,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "check",
         &[
             "diagnostic",
+            "observe",
             "platform",
             "source",
             "terms",
@@ -85,6 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bundle",
             "diagnostic",
             "names",
+            "observe",
             "platform",
             "source",
             "template",
