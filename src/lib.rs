@@ -4,7 +4,8 @@
 //!
 //! 1. [`topology`] reads the file and lays each environment over the platform's defaults;
 //! 2. [`blueprint`] reads how systems are deployed;
-//! 3. [`resolve`] wires, sizes, places, names and renders, which gives a final
+//! 3. [`resolve`] wires, sizes, places, names and renders, with what [`observe`] makes for those who watch, which gives a
+//!    final
 //! 4. [`platform`], over which
 //! 5. [`check`] reports findings, and from which a
 //! 6. [`backend`] builds files, which

@@ -30,6 +30,14 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             (Some(reason), _) => format!("it runs as root: {reason}"),
             (None, None) => "its blueprint does not say as which user it runs".to_owned(),
             (None, Some((0, _))) => "it runs as root".to_owned(),
+            (None, Some(_)) if !service.host_mounts.is_empty() => {
+                let mut folders = service
+                    .host_mounts
+                    .values()
+                    .map(|mount| mount.from.as_str());
+                let first = folders.next().unwrap_or_default();
+                format!("it looks at `{first}` of its machine")
+            }
             (None, Some(_)) => format!("it has {}", service.capabilities.join(", ")),
         };
         let component = platform.component_of(service);

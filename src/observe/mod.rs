@@ -4,3 +4,4 @@
 //! and topologies are unknown here: `resolve` fills in what they say, `check` and `backend` use what is made of it.
 
 pub mod promql;
+pub mod scrape;

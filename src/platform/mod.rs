@@ -4,9 +4,11 @@
 //! order. Places are kept only so that findings and `explain` can say where a thing comes from.
 
 pub mod budget;
+pub mod scrape;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
     Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
@@ -44,6 +46,10 @@ pub struct Platform {
     pub endpoints: Vec<Endpoint>,
     /// What the proxy's component is called, and how it is reached, if there is one.
     pub edge: Option<Edge>,
+    /// Who collects.
+    pub collectors: Collectors,
+    /// What is asked from outside whether it answers, sorted.
+    pub probes: Vec<WebProbe>,
     /// Which licences are refused or accepted.
     pub licences: LicencePolicy,
 }
@@ -461,6 +467,12 @@ pub struct Service {
     pub secrets: Vec<String>,
     /// Ports it listens on, by name.
     pub ports: BTreeMap<String, Port>,
+    /// What is scraped of it; nothing where nobody collects metrics.
+    pub scrapes: Vec<Scrape>,
+    /// Whether one runs on each machine.
+    pub per_host: bool,
+    /// Folders and files of its machine, by their path in the container.
+    pub host_mounts: BTreeMap<String, HostMount>,
     /// Why it must reach the outside, if it must.
     pub egress: Option<Egress>,
     /// The cluster that it runs for components that need one, if it does.
@@ -535,7 +547,7 @@ impl Service {
             let mut capabilities = self.capabilities.iter();
             capabilities.all(|capability| known.contains(&capability.as_str()))
         };
-        if !within(BASELINE_CAPABILITIES) {
+        if !within(BASELINE_CAPABILITIES) || !self.host_mounts.is_empty() {
             PodSecurity::Privileged
         } else if self.user.is_none_or(|(user, _)| user == 0) || !within(RESTRICTED_CAPABILITIES) {
             PodSecurity::Baseline
@@ -771,6 +783,17 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// A folder or a file of the machine in a container.
+#[derive(Clone, Debug)]
+pub struct HostMount {
+    /// Its path there.
+    pub from: String,
+    /// Why it is looked at.
+    pub why: String,
+    /// Whether it may only be read.
+    pub read_only: bool,
+}
+
 /// A port that a service listens on.
 #[derive(Clone, Debug)]
 pub struct Port {
@@ -885,6 +908,8 @@ pub enum FlowReason {
     Proxy,
     /// Services of one component.
     Peer,
+    /// A collector looks at it.
+    Metrics,
 }
 
 /// A secret: everything but its value.

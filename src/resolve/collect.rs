@@ -42,6 +42,12 @@ fn provides(draft: &Draft<'_>, capability: &str) -> bool {
     draft.unsupported.is_none() && all.any(|provide| provide.capability == capability)
 }
 
+/// Says whether a component has to know everything else before it is made.
+pub(super) fn is_collector(draft: &Draft<'_>) -> bool {
+    let mut signals = SIGNALS.iter();
+    signals.any(|(_, capability)| provides(draft, capability))
+}
+
 /// Returns the position of the component that provides a capability to the whole platform, if there is one.
 pub(super) fn collector(drafts: &[Draft<'_>], capability: &str) -> Option<usize> {
     drafts.iter().position(|draft| provides(draft, capability))

@@ -50,6 +50,7 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
         let service = &services[*at];
         let (brought, _) = brought.get(at).copied().unwrap_or_default();
         (
+            !service.per_host,
             service.mounts.is_empty(),
             Reverse(i128::from(service.resources.memory.0) + brought),
             service.name.clone(),
@@ -82,6 +83,14 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
             .iter()
             .map(|host| wish(&service.name, &host.name))
             .collect();
+        if service.per_host {
+            service.placement = (0..hosts.len()).collect();
+            for left in &mut left {
+                left.memory -= memory;
+                left.cpu -= cpu;
+            }
+            continue;
+        }
         let mut on = vec![0_u64; hosts.len()];
         let mut in_zone = vec![0_u64; hosts.len()];
         let mut placement = Vec::new();

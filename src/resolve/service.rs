@@ -31,6 +31,8 @@ pub(super) struct Sized<'d> {
     pub(super) settings: Option<&'d LayeredService>,
     pub(super) place: Place,
     pub(super) replicas: Replicas,
+    /// Whether each replica has a DNS name of its own.
+    pub(super) members: bool,
     pub(super) resources: Resources,
     pub(super) ports: BTreeMap<String, Port>,
     pub(super) managed: Option<Managed>,
@@ -153,6 +155,10 @@ pub(super) fn size<'d>(
             job,
             settings,
             place: draft.blueprint.place([table, key]),
+            members: service.is_some_and(|service| {
+                // A cluster finds the pods on its machines by itself.
+                service.members || service.per_host && !in_cluster(draft)
+            }),
             replicas,
             resources,
             ports,
@@ -199,6 +205,9 @@ fn replicas(
             place: draft.blueprint.place(["jobs", key]),
         };
     };
+    if service.per_host {
+        return one_per_host(draft, key, settings, findings);
+    }
     let path = || format!("{}.{key}.replicas", draft.name);
     let place = draft.blueprint.place(["services", key, "replicas"]);
     let computed = match &service.replicas {
@@ -289,6 +298,49 @@ fn replicas(
                 draft.blueprint.place(["services", key])
             }
         }),
+    }
+}
+
+/// Returns a name of the environment, as the component sees it.
+fn of_environment<'d>(draft: &'d Draft<'_>, name: &str) -> Option<&'d Value> {
+    match draft.base.get("environment") {
+        Some(Value::Table(environment)) => environment.get(name),
+        _ => None,
+    }
+}
+
+/// Says whether a component runs in a cluster: the environment's, or one that another component brings.
+fn in_cluster(draft: &Draft<'_>) -> bool {
+    of_environment(draft, "namespace").is_some_and(|namespace| *namespace != Value::Null)
+}
+
+/// Counts the machines that a service runs on of which there is one on each. Where they are not known it is one, to
+/// reckon with.
+fn one_per_host(
+    draft: &Draft<'_>,
+    key: &str,
+    settings: Option<&LayeredService>,
+    findings: &mut Vec<Finding>,
+) -> Replicas {
+    if let Some(given) = settings.and_then(|settings| settings.replicas.as_ref()) {
+        findings.push(
+            Finding::new(
+                &ILLEGAL_VALUE,
+                given.place.clone(),
+                format!("one `{key}` of `{}` runs on each machine", draft.name),
+            )
+            .help("remove `replicas`")
+            .component(draft.name.clone()),
+        );
+    }
+    let hosts = match of_environment(draft, "hosts") {
+        Some(Value::List(hosts)) if !draft.guest => hosts.len() as u64,
+        _ => 1,
+    };
+    Replicas {
+        min: hosts.max(1),
+        max: hosts.max(1),
+        place: draft.blueprint.place(["services", key, "per_host"]),
     }
 }
 
@@ -546,7 +598,7 @@ pub(super) fn names_of(
     target: Target,
     urls: &BTreeMap<String, String>,
 ) -> Value {
-    let members = sized.managed.is_none() && sized.service.is_some_and(|service| service.members);
+    let members = sized.managed.is_none() && sized.members;
     let host = sized.host();
     let ports = sized
         .ports

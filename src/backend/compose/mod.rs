@@ -290,6 +290,16 @@ impl<'p> Project<'p> {
             });
         }
         volumes.extend(certificates::mount(service));
+        volumes.extend(service.host_mounts.iter().map(|(target, mount)| Mount {
+            kind: "bind",
+            source: mount.from.clone(),
+            target: target.clone(),
+            read_only: mount.read_only,
+            volume: None,
+            bind: Some(Bind {
+                create_host_path: false,
+            }),
+        }));
         let privileged = service.privileged.is_some();
         model::Service {
             profiles: platform

@@ -74,7 +74,9 @@ pub(super) fn priority_classes(context: &Context<'_>) -> Vec<Object> {
 ///
 /// What has a quorum keeps it. Of the rest, as many may go at a time as the loss of one zone takes.
 pub(super) fn disruption_budget(context: &Context<'_>, service: &Service) -> Option<Object> {
-    if !service.is_ours() || !service.kind.keeps_running() || service.replicas.max < 2 {
+    // One on each machine goes with it.
+    let alone = service.replicas.max < 2 || service.per_host;
+    if !service.is_ours() || !service.kind.keeps_running() || alone {
         return None;
     }
     let number = |count: u64| IntOrString::Int(i32::try_from(count).unwrap_or(i32::MAX));

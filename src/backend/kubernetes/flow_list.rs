@@ -56,6 +56,7 @@ fn kind(service: &Service) -> &'static str {
         (Some(_), _) => "managed",
         (None, Kind::Job { .. }) => "Job",
         (None, Kind::OnDemand { .. } | Kind::Scheduled { .. }) => "CronJob",
+        (None, _) if service.per_host => "DaemonSet",
         (None, _) if super::pod::is_stateful(service) => "StatefulSet",
         (None, _) => "Deployment",
     }
@@ -81,6 +82,7 @@ pub(super) fn render(context: &Context<'_>) -> String {
                 FlowReason::Need(need) => format!("need {need}"),
                 FlowReason::Proxy => "proxy".to_owned(),
                 FlowReason::Peer => "peer".to_owned(),
+                FlowReason::Metrics => "metrics".to_owned(),
             },
         });
     }

@@ -2,13 +2,13 @@
 
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource,
-    EnvVar, EnvVarSource, ExecAction, HTTPGetAction, KeyToPath, Lifecycle, LifecycleHandler,
-    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectFieldSelector,
-    PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceRequirements, SeccompProfile,
-    SecretKeySelector, SecretProjection, SecretVolumeSource, SecurityContext, SleepAction,
-    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
-    WeightedPodAffinityTerm,
+    EnvVar, EnvVarSource, ExecAction, HTTPGetAction, HostPathVolumeSource, KeyToPath, Lifecycle,
+    LifecycleHandler, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
+    ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
+    ResourceRequirements, SeccompProfile, SecretKeySelector, SecretProjection, SecretVolumeSource,
+    SecurityContext, SleepAction, TCPSocketAction, Toleration, TopologySpreadConstraint, Volume,
+    VolumeMount, VolumeProjection, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -103,6 +103,13 @@ pub(super) fn template(context: &Context<'_>, at: usize) -> PodTemplateSpec {
             security_context: Some(pod_security(service)),
             affinity: affinity(context, service),
             topology_spread_constraints: spread(context, service),
+            // One on each machine means on those too that are kept for something else.
+            tolerations: service.per_host.then(|| {
+                vec![Toleration {
+                    operator: Some("Exists".to_owned()),
+                    ..Toleration::default()
+                }]
+            }),
             containers: vec![container(context, at, drains)],
             volumes: Some(volumes(context, service)).filter(|all| !all.is_empty()),
             ..PodSpec::default()
@@ -340,7 +347,8 @@ pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affin
         topology_key: HOST.to_owned(),
         ..PodAffinityTerm::default()
     };
-    let pod_anti_affinity = (service.kind.keeps_running() && service.replicas.max > 1).then(|| {
+    let several = service.kind.keeps_running() && service.replicas.max > 1 && !service.per_host;
+    let pod_anti_affinity = several.then(|| {
         if service.quorum > 1 {
             // Two of a quorum on one machine are lost together.
             PodAntiAffinity {
@@ -372,7 +380,8 @@ pub(super) fn spread(
     service: &Service,
 ) -> Option<Vec<TopologySpreadConstraint>> {
     let environment = &context.platform.environment;
-    if service.replicas.max < 2 || !service.kind.keeps_running() || context.is_embedded() {
+    let alone = service.replicas.max < 2 || service.per_host;
+    if alone || !service.kind.keeps_running() || context.is_embedded() {
         return None;
     }
     let zones = environment.zones.len();
@@ -469,6 +478,16 @@ fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
     for (at, _) in service.writable.iter().enumerate() {
         volumes.push(in_memory(scratch(at), None));
     }
+    for (at, mount) in service.host_mounts.values().enumerate() {
+        volumes.push(Volume {
+            name: of_host(at),
+            host_path: Some(HostPathVolumeSource {
+                path: mount.from.clone(),
+                type_: None,
+            }),
+            ..Volume::default()
+        });
+    }
     if let Some(size) = service.shm {
         volumes.push(in_memory("shm".to_owned(), Some(memory(size))));
     }
@@ -496,6 +515,10 @@ pub(super) fn volume_name(key: &str) -> String {
 
 fn scratch(at: usize) -> String {
     format!("scratch-{at}")
+}
+
+fn of_host(at: usize) -> String {
+    format!("host-{at}")
 }
 
 fn in_memory(name: String, limit: Option<Quantity>) -> Volume {
@@ -539,6 +562,13 @@ fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
     }
     for (number, path) in service.writable.iter().enumerate() {
         mounts.push(at(&scratch(number), path, false));
+    }
+    for (number, (path, mount)) in service.host_mounts.iter().enumerate() {
+        mounts.push(VolumeMount {
+            // What is unmounted on the machine is not held on to.
+            mount_propagation: Some("HostToContainer".to_owned()),
+            ..at(&of_host(number), path, mount.read_only)
+        });
     }
     if service.shm.is_some() {
         mounts.push(at("shm", "/dev/shm", false));

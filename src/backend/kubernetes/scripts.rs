@@ -122,7 +122,7 @@ fn apply(context: &Context<'_>, manifests: &Manifests) -> Apply {
                     wave.jobs.push(name.to_owned());
                     wave.job_seconds = wave.job_seconds.max(job_seconds(object));
                 }
-                "Deployment" | "StatefulSet" => wave.rollouts.push(Wait {
+                "DaemonSet" | "Deployment" | "StatefulSet" => wave.rollouts.push(Wait {
                     seconds: rollout_seconds(object, most.get(&(kind, name)).copied()),
                     condition: String::new(),
                     object: format!("{}/{name}", kind.to_lowercase()),

@@ -1,7 +1,8 @@
 //! Workloads: what runs a service's pods.
 
 use k8s_openapi::api::apps::v1::{
-    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet,
+    DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, Deployment, DeploymentSpec,
+    DeploymentStrategy, RollingUpdateDeployment, StatefulSet,
     StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
@@ -56,6 +57,9 @@ pub(super) fn object(context: &Context<'_>, at: usize) -> Option<Object> {
             timeout,
             deadline,
         } => cron_job(meta, template, Some(schedule), *timeout, *deadline),
+        Kind::Stateless | Kind::Stateful if service.per_host => {
+            daemon_set(context, service, meta, template)
+        }
         Kind::Stateless | Kind::Stateful if is_stateful(service) => {
             stateful_set(context, service, meta, template)
         }
@@ -165,6 +169,28 @@ fn deployment(
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
+    })
+}
+
+fn daemon_set(
+    context: &Context<'_>,
+    service: &Service,
+    meta: ObjectMeta,
+    template: PodTemplateSpec,
+) -> Object {
+    Object::new(&DaemonSet {
+        metadata: meta,
+        spec: Some(DaemonSetSpec {
+            selector: selector(context, service),
+            update_strategy: Some(DaemonSetUpdateStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: None,
+            }),
+            revision_history_limit: Some(HISTORY),
+            template,
+            ..DaemonSetSpec::default()
+        }),
+        ..DaemonSet::default()
     })
 }
 

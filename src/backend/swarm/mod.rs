@@ -157,7 +157,7 @@ impl<'p> Plan<'p> {
             .copied();
         let keeps = self.platform.keeps_local_data(service);
         let only = service.replicas.min == 1 && service.has_host_ports();
-        host.filter(|_| keeps || only)
+        host.filter(|_| keeps || only || service.per_host)
     }
 
     /// Says whether some host has room for one more task of a service.

@@ -114,6 +114,14 @@ pub(super) struct Mount {
     pub(super) volume: Option<NoCopy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tmpfs: Option<Tmpfs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bind: Option<Bind>,
+}
+
+/// What becomes of folders that are mounted on the host, or no longer, below a folder of it.
+#[derive(Serialize)]
+pub(super) struct Bind {
+    pub(super) propagation: &'static str,
 }
 
 /// Whether an image's files are copied into a new volume.

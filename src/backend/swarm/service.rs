@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::model::{
-    self, ConfigMount, Deploy, Limits, Mount, NoCopy, Placement, Port, Reservations, Resources,
-    RestartPolicy, SecretMount, Spread, Tmpfs, UpdateConfig,
+    self, Bind, ConfigMount, Deploy, Limits, Mount, NoCopy, Placement, Port, Reservations,
+    Resources, RestartPolicy, SecretMount, Spread, Tmpfs, UpdateConfig,
 };
 use super::{Plan, names, network, storage};
 use crate::backend::docker::wiring::Wiring;
@@ -155,9 +155,20 @@ fn mounts(platform: &Platform, service: &Service, instance: &Instance) -> Vec<Mo
             target: path.to_owned(),
             read_only,
             volume: Some(NoCopy { nocopy: true }),
-            tmpfs: None,
+            ..Mount::default()
         })
         .collect();
+    mounts.extend(service.host_mounts.iter().map(|(path, mount)| Mount {
+        kind: "bind",
+        source: Some(mount.from.clone()),
+        target: path.clone(),
+        read_only: mount.read_only,
+        // What is unmounted on the host is not held on to.
+        bind: Some(Bind {
+            propagation: "rslave",
+        }),
+        ..Mount::default()
+    }));
     mounts.extend(service.writable.iter().map(|path| Mount {
         // Nothing can be run from memory here, and Java unpacks libraries into its scratch folder and loads them from
         // there: that one is a volume, which goes with its task.

@@ -10,7 +10,7 @@ use crate::platform::{Edge, Endpoint, Flow, FlowReason};
 impl<'f> Finish<'f, '_, '_> {
     /// Lists the connections that are declared.
     pub(super) fn flows(&mut self, endpoints: &[Endpoint], edge: Option<&Edge>) -> Vec<Flow> {
-        let mut flows = BTreeSet::new();
+        let mut flows: BTreeSet<Flow> = self.watching().into_iter().collect();
         let mut findings = Vec::new();
         for (at, all) in self.sized.iter().enumerate() {
             for (position, sized) in all.iter().enumerate() {

@@ -145,7 +145,7 @@ impl Finish<'_, '_, '_> {
             let name = sized.host();
             // What runs in another cluster is reached through the one service that this is.
             let guest = self.drafts[self.component_at(service)].guest;
-            let members = !guest && sized.service.is_some_and(|service| service.members);
+            let members = !guest && sized.members;
             let hosts = super::super::service::hosts(name, members, sized.replicas.min, target);
             let mut add = |name: &str, hosts: &[String]| {
                 neighbours.push(Neighbour {

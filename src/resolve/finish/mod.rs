@@ -7,6 +7,7 @@ mod flows;
 mod guests;
 mod publish;
 mod scope;
+mod scrapes;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,9 @@ use std::rc::Rc;
 use super::component::Draft;
 use super::service::Sized;
 use super::wire::Binding;
-use super::{Resolver, service};
+use super::{Resolver, collect, service};
+use scrapes::Watched;
+
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::{Expression, Names};
 use crate::blueprint::model::Filled;
@@ -80,6 +83,8 @@ struct Finish<'f, 'a, 'r> {
     values: Vec<BTreeMap<String, Value>>,
     /// The key of the service that each binding leads to.
     serving: Vec<String>,
+    /// What is looked at, and by whom.
+    watched: Watched,
 }
 
 impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
@@ -119,6 +124,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             first,
             values: Vec::new(),
             serving: Vec::new(),
+            watched: Watched::default(),
         }
     }
 
@@ -145,40 +151,40 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .collect();
         self.bind_values(&service_names, &edge_names);
         let routes = self.routes(&endpoints);
+        self.watched = self.watch(&service_names, &edge_names, &endpoints, edge.as_ref());
         let flows = self.flows(&endpoints, edge.as_ref());
 
         let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
         self.binding_secrets(&mut secrets);
-        // What brings a cluster has to know what runs in it.
+        // What brings a cluster has to know what runs in it, what collects has to know everything.
+        let (collectors, others): (Vec<usize>, Vec<usize>) =
+            (0..self.drafts.len()).partition(|at| collect::is_collector(&self.drafts[*at]));
         let (hosts, others): (Vec<usize>, Vec<usize>) =
-            (0..self.drafts.len()).partition(|at| self.brings_cluster(*at));
+            others.into_iter().partition(|at| self.brings_cluster(*at));
         for at in others.into_iter().chain(hosts) {
-            let mut scope = Scope {
-                names: BTreeMap::from([
-                    ("services".to_owned(), service_names[at].clone()),
-                    ("edge".to_owned(), edge_names.clone()),
-                    ("needs".to_owned(), self.needs_names(at)),
-                    ("provides".to_owned(), self.provides_names(at)),
-                    ("secrets".to_owned(), self.secret_names(at)),
-                    ("secret_objects".to_owned(), self.secret_objects(at)),
-                ]),
-            };
-            if self
-                .edge
-                .as_ref()
-                .is_some_and(|(component, _)| *component == at)
-            {
-                scope.names.insert("routes".to_owned(), routes.clone());
+            let mut names = self.names_of(at, &service_names[at], &edge_names);
+            if self.edge.as_ref().is_some_and(|(edge, _)| *edge == at) {
+                names.insert("routes".to_owned(), routes.clone());
             }
             if self.brings_cluster(at) {
                 let guests = self.guests(at, &made, &secrets, &flows);
-                scope.names.insert("guests".to_owned(), guests);
+                names.insert("guests".to_owned(), guests);
             }
-            self.vars(at, &mut scope);
-            self.own_secrets(at, &scope, &mut secrets);
-            let of_component = self.component(at, &scope, &urls[at]);
-            made.insert(at, of_component);
+            let scope = self.scope(at, names, &mut secrets);
+            made.insert(at, self.component(at, &scope, &urls[at]));
+        }
+        let scopes: Vec<(usize, Scope)> = collectors
+            .into_iter()
+            .map(|at| {
+                let names = self.names_of(at, &service_names[at], &edge_names);
+                (at, self.scope(at, names, &mut secrets))
+            })
+            .collect();
+        for (at, mut scope) in scopes {
+            let monitoring = self.monitoring(at);
+            scope.names.insert("monitoring".to_owned(), monitoring);
+            made.insert(at, self.component(at, &scope, &urls[at]));
         }
         let (components, services): (Vec<Component>, Vec<Vec<Service>>) =
             made.into_values().unzip();
@@ -218,6 +224,8 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             certificates,
             endpoints,
             edge,
+            collectors: self.watched.collectors.clone(),
+            probes: self.watched.probes.clone(),
             licences: super::licences(self.resolver.layered),
             environment: {
                 let mut environment = self.resolver.environment.clone();
@@ -231,6 +239,31 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 environment
             },
         })
+    }
+
+    /// Returns what all of a component's expressions see, beyond its base and what is special about it.
+    fn names_of(&mut self, at: usize, services: &Value, edge: &Value) -> BTreeMap<String, Value> {
+        BTreeMap::from([
+            ("services".to_owned(), services.clone()),
+            ("edge".to_owned(), edge.clone()),
+            ("needs".to_owned(), self.needs_names(at)),
+            ("provides".to_owned(), self.provides_names(at)),
+            ("secrets".to_owned(), self.secret_names(at)),
+            ("secret_objects".to_owned(), self.secret_objects(at)),
+        ])
+    }
+
+    /// Makes a component's scope: its variables are computed, its secrets known.
+    fn scope(
+        &mut self,
+        at: usize,
+        names: BTreeMap<String, Value>,
+        secrets: &mut BTreeMap<String, Secret>,
+    ) -> Scope {
+        let mut scope = Scope { names };
+        self.vars(at, &mut scope);
+        self.own_secrets(at, &scope, secrets);
+        scope
     }
 
     fn report(&mut self, place: Place, message: String) {

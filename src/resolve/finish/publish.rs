@@ -162,7 +162,7 @@ impl<'f> Finish<'f, '_, '_> {
                 !profiles.any(|profile| profile.stops.contains(&at))
                     && (profile.is_none() || *profile == self.drafts[*edge].profile)
             });
-            let members = sized.service.is_some_and(|service| service.members);
+            let members = sized.members;
             let (upstreams, replicas) = if self.drafts[at].guest {
                 // The service that the cluster is in answers to its name.
                 (vec![sized.name.clone()], 1)

@@ -173,6 +173,7 @@ impl<'f> Finish<'f, '_, '_> {
                 .help("a certificate lies in a folder that is named by its full path"),
             );
         }
+        let host_mounts = self.host_mounts(draft, sized, &names, &mut findings);
         let quorum = sized.service.and_then(|service| service.quorum.as_ref());
         let quorum = quorum.map_or(1, |quorum| {
             let place = place(&["quorum"]);
@@ -197,8 +198,7 @@ impl<'f> Finish<'f, '_, '_> {
             kind,
             profile: collect::profile_of(self.drafts, at, workload),
             replicas: sized.replicas.clone(),
-            members: sized.managed.is_none()
-                && sized.service.is_some_and(|service| service.members),
+            members: sized.managed.is_none() && sized.members,
             managed: sized.managed.clone(),
             quorum,
             single: sized.service.and_then(|service| service.single.clone()),
@@ -215,6 +215,9 @@ impl<'f> Finish<'f, '_, '_> {
             mounts,
             secrets,
             ports: sized.ports.clone(),
+            scrapes: self.watched.scrapes[self.first[at] + position].clone(),
+            per_host: sized.service.is_some_and(|service| service.per_host),
+            host_mounts,
             egress,
             hosts: self.hosted(at, sized),
             inside: None,
@@ -545,6 +548,12 @@ impl<'f> Finish<'f, '_, '_> {
                     .maybe_help(suggest(key, model.secrets.keys().map(String::as_str))),
                 ),
             }
+        }
+        // What scrapes has to show what it is asked for.
+        if self.watched.collectors.metrics == self.position(at, sized.key) {
+            let scrapes = self.watched.scrapes.iter().flatten();
+            let auths = scrapes.filter_map(|scrape| scrape.auth.as_ref());
+            secrets.extend(auths.map(|auth| auth.secret().to_owned()));
         }
         for provide in &sized.workload.serves {
             if !model.provides.contains_key(provide) {
