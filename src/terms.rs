@@ -287,3 +287,44 @@ words! {
         Python = "python",
     }
 }
+
+words! {
+    /// What a line of a log is about.
+    LogKind {
+        /// What a program does.
+        Application = "application",
+        /// Who asked for what, and what they got.
+        Access = "access",
+        /// Who did what to whose data or rights.
+        Audit = "audit",
+        /// What went wrong.
+        Error = "error",
+    }
+}
+
+words! {
+    /// How bad it is what a line of a log says.
+    LogLevel {
+        /// Steps of a program.
+        Trace = "trace",
+        /// For those who look for a fault.
+        Debug = "debug",
+        /// All is as it should be.
+        Info = "info",
+        /// Unusual, and no fault.
+        Notice = "notice",
+        /// It may become a fault.
+        Warning = "warning",
+        /// Something did not work.
+        Error = "error",
+        /// Nothing works.
+        Critical = "critical",
+    }
+}
+
+impl LogLevel {
+    /// Says whether something did not work.
+    pub fn is_error(self) -> bool {
+        self >= Self::Error
+    }
+}

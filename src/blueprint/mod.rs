@@ -4,6 +4,7 @@
 //! every file beside them. What a blueprint says is evaluated in `resolve`; this stage knows no topology.
 
 pub mod expression;
+pub mod logs;
 pub mod model;
 pub mod scrape;
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 
 use super::expression::{Expression, Text};
+use super::logs::Logs;
 use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
     Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
@@ -186,6 +187,9 @@ pub struct Blueprint {
     /// Scripts for those who run the platform, by the name that they have in the component's folder of the bundle.
     #[serde(default)]
     pub scripts: BTreeMap<String, Script>,
+    /// How lines are read that its services write; `default` holds for all that name no other.
+    #[serde(default)]
+    pub logs: BTreeMap<String, Logs>,
 }
 
 impl Blueprint {
@@ -421,6 +425,8 @@ pub struct Workload {
     /// Settings its host must have.
     #[serde(default)]
     pub host_settings: BTreeMap<String, HostSetting>,
+    /// One of the `logs`: how the lines are read that it writes.
+    pub logs: Option<String>,
 }
 
 /// A workload that keeps running.

@@ -40,6 +40,9 @@ pub(super) fn register(tera: &mut Tera) {
             single_line(value, "haproxy")?.replace('\'', "'\\''")
         ))
     });
+    tera.register_filter("logstash", |value: &Value, _: Kwargs, _: &State| {
+        logstash(&single_line(value, "logstash")?)
+    });
     tera.register_filter("postgresql", |value: &Value, _: Kwargs, _: &State| {
         Ok::<_, Error>(format!(
             "'{}'",
@@ -99,6 +102,24 @@ fn shell(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', "'\\''"))
     }
+}
+
+/// Quotes a text for a pipeline of Logstash, which knows no escapes but that of the quote itself.
+fn logstash(text: &str) -> TeraResult<String> {
+    if text.contains("${") {
+        return Err(Error::message(
+            "logstash has no way to write a literal `${`",
+        ));
+    }
+    for quote in ['\'', '"'] {
+        // A backslash before the quote that ends the text would make it a part of it.
+        if !text.contains(quote) && !text.ends_with('\\') {
+            return Ok(format!("{quote}{text}{quote}"));
+        }
+    }
+    Err(Error::message(
+        "logstash cannot hold both kinds of quotes, or a backslash at the end; a regular expression can say \\x22",
+    ))
 }
 
 fn json(value: &Value) -> TeraResult<String> {
@@ -162,6 +183,8 @@ mod tests {
             render("{{ x | xml }}", nasty),
             "a&apos;b&quot;c\\d&amp;&lt;e"
         );
+        assert_eq!(render("{{ x | logstash }}", r#"a"b\d"#), r#"'a"b\d'"#);
+        assert_eq!(render("{{ x | logstash }}", r"a'b\d"), r#""a'b\d""#);
         assert_eq!(render("{{ x | shell }}", "plain-word.1"), "plain-word.1");
         assert_eq!(render("{{ x | shell }}", ""), "''");
     }
@@ -171,6 +194,12 @@ mod tests {
         assert!(render("{{ x | nginx }}", "a$b").contains("refused"));
         assert!(render("{{ x | nginx }}", "a\nb").contains("refused"));
         assert!(render("{{ x | haproxy }}", "a\nb").contains("refused"));
+        for text in ["a'b\"c", "a\\", "${A}", "a\nb"] {
+            assert!(
+                render("{{ x | logstash }}", text).contains("refused"),
+                "{text}"
+            );
+        }
         assert!(
             render("{{ y }}", "").contains("refused"),
             "undefined names are errors"

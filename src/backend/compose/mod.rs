@@ -26,8 +26,8 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::docker::wiring::{self, Wiring};
 use super::docker::{
-    Instance, PIDS, PREPARE_IMAGE, config_name, crontab, docker_size, docker_time, file_paths,
-    healthcheck, instances, key, literal, literals, logging, network_of, tmpfs, words,
+    Instance, LAKEWRIGHT, PIDS, PREPARE_IMAGE, config_name, crontab, docker_size, docker_time,
+    file_paths, healthcheck, instances, key, literal, literals, logging, network_of, tmpfs, words,
 };
 use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
@@ -382,7 +382,7 @@ impl<'p> Project<'p> {
                     .then_some(service.replicas.min),
                 resources: resources(platform, at),
             },
-            logging: logging(),
+            logging: logging(platform, &component.name, &service.name),
             labels: labels(platform, service, manifests),
         }
     }
@@ -529,7 +529,7 @@ impl<'p> Project<'p> {
                     reservations: None,
                 },
             },
-            logging: logging(),
+            logging: logging(platform, LAKEWRIGHT, PREPARE),
             labels: BTreeMap::from([(
                 "lakewright.files",
                 Digest::of(text.as_bytes()).to_string()[..12].to_owned(),

@@ -24,6 +24,9 @@ pub(crate) const PREPARE_IMAGE: &str = "docker.io/library/busybox:1.37.0";
 /// The network through which the proxy is reached from outside.
 pub(crate) const EDGE_NETWORK: &str = "edge";
 
+/// What the helpers of a bundle belong to, in place of a component.
+pub(crate) const LAKEWRIGHT: &str = "lakewright";
+
 /// A short list that is read as one line.
 pub(crate) type Words = FlowSeq<Vec<String>>;
 
@@ -39,7 +42,7 @@ pub(crate) struct Healthcheck {
 #[derive(Default, Serialize)]
 pub(crate) struct Logging {
     pub(crate) driver: &'static str,
-    pub(crate) options: BTreeMap<&'static str, &'static str>,
+    pub(crate) options: BTreeMap<&'static str, String>,
 }
 
 /// One container of a service that has several with names of their own, or the service itself.
@@ -167,11 +170,21 @@ pub(crate) fn words(texts: &[&str]) -> Words {
     FlowSeq(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
-pub(crate) fn logging() -> Logging {
-    // Without a limit a talkative service fills the disk.
+/// Says where the lines of a service go: to files on its host, each with a tag that tells whoever gathers them whose it
+/// is. The engine fills the container's name in.
+pub(crate) fn logging(platform: &Platform, component: &str, service: &str) -> Logging {
+    let project = platform.environment.project(&platform.name);
     Logging {
         driver: "json-file",
-        options: BTreeMap::from([("max-file", "3"), ("max-size", "10m")]),
+        options: BTreeMap::from([
+            // Without a limit a talkative service fills the disk.
+            ("max-file", "3".to_owned()),
+            ("max-size", "10m".to_owned()),
+            (
+                "tag",
+                format!("{project}/{component}/{service}/{{{{.Name}}}}"),
+            ),
+        ]),
     }
 }
 

@@ -99,7 +99,11 @@ pub(super) fn make(
         cap_add: (!service.capabilities.is_empty()).then(|| FlowSeq(service.capabilities.clone())),
         ulimits: service.ulimits.clone(),
         deploy: deploy(plan, service, instance),
-        logging: logging(),
+        logging: logging(
+            platform,
+            &platform.component_of(service).name,
+            &service.name,
+        ),
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn prepare(platform: &Platform, project: &str, parts: &mut Parts) {
         let host = &platform.environment.hosts[host].name;
         let mounts = volumes.keys().map(|name| mount(name, name)).collect();
         let constraint = names::constraint(&names::host_label(project), "==", host);
-        let job = job(mounts, &volumes, constraint);
+        let job = job(platform, mounts, &volumes, constraint);
         parts
             .stack
             .services
@@ -150,7 +150,7 @@ pub(super) fn prepare(platform: &Platform, project: &str, parts: &mut Parts) {
             .map(|(name, owner)| (format!("{ROOT}/{project}/{name}"), owner))
             .collect();
         let constraint = names::constraint(&names::member_label(project), "==", "true");
-        let job = job(vec![mount(ROOT, ROOT)], &folders, constraint);
+        let job = job(platform, vec![mount(ROOT, ROOT)], &folders, constraint);
         parts
             .stack
             .services
@@ -169,7 +169,12 @@ fn mount(name: &str, folder: &str) -> Mount {
 }
 
 /// Makes a job that gives folders to users: `folder=user:group`.
-fn job(volumes: Vec<Mount>, owners: &BTreeMap<String, String>, constraint: String) -> Service {
+fn job(
+    platform: &Platform,
+    volumes: Vec<Mount>,
+    owners: &BTreeMap<String, String>,
+    constraint: String,
+) -> Service {
     let mut shown: BTreeSet<String> = BTreeSet::new();
     shown.extend(
         owners
@@ -216,7 +221,7 @@ fn job(volumes: Vec<Mount>, owners: &BTreeMap<String, String>, constraint: Strin
             },
             ..Deploy::default()
         },
-        logging: logging(),
+        logging: logging(platform, docker::LAKEWRIGHT, PREPARE),
         ..Service::default()
     }
 }

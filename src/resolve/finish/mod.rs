@@ -5,6 +5,7 @@ mod certificates;
 mod files;
 mod flows;
 mod guests;
+mod logs;
 mod publish;
 mod scope;
 mod scrapes;
@@ -130,6 +131,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
 
     fn run(mut self) -> Option<Platform> {
         self.check_names();
+        self.check_logs();
         let edge = self.the_edge();
         let (endpoints, urls) = self.endpoints(edge.as_ref());
         let edge_names = match &edge {
@@ -166,6 +168,9 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             let mut names = self.names_of(at, &service_names[at], &edge_names);
             if self.edge.as_ref().is_some_and(|(edge, _)| *edge == at) {
                 names.insert("routes".to_owned(), routes.clone());
+            }
+            if let Some(monitoring) = self.monitoring(at) {
+                scope.names.insert("monitoring".to_owned(), monitoring);
             }
             if self.brings_cluster(at) {
                 let guests = self.guests(at, &made, &secrets, &flows);

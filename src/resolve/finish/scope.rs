@@ -42,7 +42,7 @@ impl<'f> Finish<'f, '_, '_> {
         for binding in self.bindings {
             let provider = &self.drafts[binding.provider];
             let provide = &provider.blueprint.model.provides[&binding.provide];
-            let own = BTreeMap::from([
+            let mut own = BTreeMap::from([
                 (
                     "services".to_owned(),
                     service_names[binding.provider].clone(),
@@ -61,6 +61,9 @@ impl<'f> Finish<'f, '_, '_> {
                     ]),
                 ),
             ]);
+            if let Some(monitoring) = self.monitoring(binding.provider) {
+                own.insert("monitoring".to_owned(), monitoring);
+            }
             let base = Names::new(&provider.base);
             let names = base.with(&own);
             let mut values = BTreeMap::new();
@@ -168,6 +171,20 @@ impl<'f> Finish<'f, '_, '_> {
             }
         }
         self.resolver.findings.extend(findings);
+    }
+
+    /// Returns `monitoring` for a component that gathers something of the whole platform: what all see, and what it gathers.
+    pub(super) fn monitoring(&self, at: usize) -> Option<Value> {
+        let mut provides = self.drafts[at].blueprint.model.provides.values();
+        if !provides.any(|provide| provide.capability == logs::CAPABILITY) {
+            return None;
+        }
+        let mut names = match self.drafts[at].base.get("monitoring") {
+            Some(Value::Table(names)) => names.clone(),
+            _ => BTreeMap::new(),
+        };
+        names.extend(self.log_names());
+        Some(Value::Table(names))
     }
 
     pub(super) fn secret_path(name: &str) -> String {
