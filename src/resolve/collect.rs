@@ -37,7 +37,7 @@ fn capability(collected: Collected) -> &'static str {
 }
 
 /// Says whether a component does something for the whole platform in this environment.
-fn provides(draft: &Draft<'_>, capability: &str) -> bool {
+pub(super) fn provides(draft: &Draft<'_>, capability: &str) -> bool {
     let mut all = draft.blueprint.model.provides.values();
     draft.unsupported.is_none() && all.any(|provide| provide.capability == capability)
 }

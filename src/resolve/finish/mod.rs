@@ -169,9 +169,6 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             if self.edge.as_ref().is_some_and(|(edge, _)| *edge == at) {
                 names.insert("routes".to_owned(), routes.clone());
             }
-            if let Some(monitoring) = self.monitoring(at) {
-                scope.names.insert("monitoring".to_owned(), monitoring);
-            }
             if self.brings_cluster(at) {
                 let guests = self.guests(at, &made, &secrets, &flows);
                 names.insert("guests".to_owned(), guests);

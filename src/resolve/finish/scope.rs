@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::collect;
 use super::super::component::{evaluate_in_order, expressions, uses};
 use super::super::service::{inactive, names_of};
 use super::super::trace::Explained;
@@ -61,8 +62,9 @@ impl<'f> Finish<'f, '_, '_> {
                     ]),
                 ),
             ]);
-            if let Some(monitoring) = self.monitoring(binding.provider) {
-                own.insert("monitoring".to_owned(), monitoring);
+            if collect::is_collector(provider) {
+                let monitoring = self.monitoring_names(binding.provider);
+                own.insert("monitoring".to_owned(), Value::Table(monitoring));
             }
             let base = Names::new(&provider.base);
             let names = base.with(&own);
@@ -173,18 +175,16 @@ impl<'f> Finish<'f, '_, '_> {
         self.resolver.findings.extend(findings);
     }
 
-    /// Returns `monitoring` for a component that gathers something of the whole platform: what all see, and what it gathers.
-    pub(super) fn monitoring(&self, at: usize) -> Option<Value> {
-        let mut provides = self.drafts[at].blueprint.model.provides.values();
-        if !provides.any(|provide| provide.capability == logs::CAPABILITY) {
-            return None;
-        }
+    /// Returns what all see as `monitoring`, and what a component that gathers logs sees besides.
+    pub(super) fn monitoring_names(&self, at: usize) -> BTreeMap<String, Value> {
         let mut names = match self.drafts[at].base.get("monitoring") {
             Some(Value::Table(names)) => names.clone(),
             _ => BTreeMap::new(),
         };
-        names.extend(self.log_names());
-        Some(Value::Table(names))
+        if collect::provides(&self.drafts[at], logs::CAPABILITY) {
+            names.extend(self.log_names());
+        }
+        names
     }
 
     pub(super) fn secret_path(name: &str) -> String {

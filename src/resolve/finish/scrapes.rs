@@ -231,11 +231,7 @@ impl Finish<'_, '_, '_> {
 
     /// Returns what a collector sees as `monitoring`: beside what is there, what it has to do.
     pub(super) fn monitoring(&self, at: usize) -> Value {
-        let draft = &self.drafts[at];
-        let mut names = match draft.base.get("monitoring") {
-            Some(Value::Table(names)) => names.clone(),
-            _ => BTreeMap::new(),
-        };
+        let mut names = self.monitoring_names(at);
         let collector = self.watched.collectors.metrics;
         if let Some(collector) = collector.filter(|service| self.component_at(*service) == at) {
             names.insert("scrape_configs".to_owned(), self.scrape_configs(collector));
