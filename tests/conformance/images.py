@@ -35,6 +35,21 @@ STAND_INS = {
     "redis": "valkey",
 }
 
+# Repository of an image that holds one Go program -> the program, and what is beside it: folder under images/.
+PROGRAMS = {
+    "nginx/nginx-prometheus-exporter": ("nginx-prometheus-exporter", "bare"),
+    "oliver006/redis_exporter": ("redis_exporter", "bare"),
+    "prom/pushgateway": ("pushgateway", "program"),
+    "prometheus/alertmanager": ("alertmanager", "program"),
+    "prometheus/blackbox-exporter": ("blackbox_exporter", "program"),
+    "prometheus/node-exporter": ("node_exporter", "program"),
+    "prometheus/prometheus": ("prometheus", "program"),
+    "prometheus/pushgateway": ("pushgateway", "program"),
+    "prometheus/statsd-exporter": ("statsd_exporter", "program"),
+    "prometheuscommunity/elasticsearch-exporter": ("elasticsearch_exporter", "program"),
+    "prometheuscommunity/postgres-exporter": ("postgres_exporter", "program"),
+}
+
 # Programs that a stand-in contains, from the Go builds.
 COPIED = {"minio": ("minio", "mc"), "mc": ("mc",)}
 
@@ -61,7 +76,9 @@ class Image:
 
     @property
     def stand_in(self) -> str | None:
-        """The folder of its stand-in."""
+        """The name of its stand-in: a folder, or the one program that it holds."""
+        if self.repository in PROGRAMS:
+            return PROGRAMS[self.repository][0]
         return STAND_INS.get(self.repository)
 
     @property
@@ -102,15 +119,24 @@ class Images:
         """The saved stand-in of an image, or of `images/<folder>`; built when its files are new."""
         folder = folder or image.stand_in
         arguments = image.arguments()
-        source = HERE / "images" / folder
+        beside = dict(PROGRAMS.values()).get(folder)
+        source = HERE / "images" / (beside or folder)
         programs = {name: self.tools.path(name) for name in COPIED.get(folder, ())}
-        base = self.base(image.suite)
-        key = digest(source, base.name, sorted(arguments.items()), sorted(path.name for path in programs.values()))
+        if beside is not None:
+            arguments["PROGRAM"] = folder
+            programs["program"] = self.tools.path(folder)
+        base = self.base(image.suite) if beside is None else self.archive(Image("busybox"))
+        # What is built together is told apart by its folder.
+        made_of = sorted(path.name if beside is None else f"{path.parent.name}/{path.name}" for path in programs.values())
+        key = digest(source, base.name, sorted(arguments.items()), made_of)
         target = self.tools.cache / f"image-{folder}-{key}.tar"
 
         def make(made: Path) -> None:
             with Engine(self.tools, isolated=False) as engine, tempfile.TemporaryDirectory(prefix="lakewright-image-") as context:
-                engine.docker("import", base, "stand-in/base:1")
+                if beside is None:
+                    engine.docker("import", base, "stand-in/base:1")
+                else:
+                    self.load(engine, base, "stand-in/base:1")
                 shutil.copytree(source, context, dirs_exist_ok=True)
                 for program, path in programs.items():
                     shutil.copy2(path, Path(context) / program)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,10 @@ GO = {
 # Go programs that share most of what they are made of, and so are built together: the folder of their module, whose tool
 # lines name their packages, and what Go calls the program.
 GO_TOGETHER = {
+    "alertmanager": ("monitoring", "alertmanager"),
+    "amtool": ("monitoring", "amtool"),
+    "blackbox_exporter": ("monitoring", "blackbox_exporter"),
+    "elasticsearch_exporter": ("monitoring", "elasticsearch_exporter"),
     "etcd": ("kubernetes", "server"),
     "istioctl": ("kubernetes", "istioctl"),
     "kube-apiserver": ("kubernetes", "kube-apiserver"),
@@ -54,7 +59,24 @@ GO_TOGETHER = {
     "kubectl": ("kubernetes", "kubectl"),
     "kwok": ("kubernetes", "kwok"),
     "netpolicy": ("kubernetes", "netpolicy"),
+    "nginx-prometheus-exporter": ("monitoring", "nginx-prometheus-exporter"),
+    "node_exporter": ("monitoring", "node_exporter"),
+    "postgres_exporter": ("monitoring", "postgres_exporter"),
+    "prometheus": ("monitoring", "prometheus"),
+    "promtool": ("monitoring", "promtool"),
+    "pushgateway": ("monitoring", "pushgateway"),
+    "redis_exporter": ("monitoring", "redis_exporter"),
+    "statsd_exporter": ("monitoring", "statsd_exporter"),
 }
+
+# What is built may be built beside tests that run.
+GENTLY = ("nice", "-n", "19")
+
+# Build tags: Prometheus finds targets in two dozen clouds, of which bundles use none.
+GO_TAGS = {"monitoring": "remove_all_sd,enable_dns_sd"}
+
+# Files that a module's own build makes, and its archive in the registry lacks: module, path, text.
+GO_MADE = {"monitoring": ("github.com/prometheus/alertmanager", "ui/app/dist/index.html", "<html></html>\n")}
 
 # Programs that are told their version when they are linked: the module whose version it is, and where it is put.
 TOLD_VERSION = {"kubernetes": ("k8s.io/kubernetes", "k8s.io/component-base/version")}
@@ -178,6 +200,16 @@ class Toolbox:
             missing.tool = name
             raise self.remember(missing) from None
 
+    def begin(self, *names: str) -> None:
+        """Begins to make programs that are wanted later. What goes wrong is said when they are."""
+
+        def make() -> None:
+            for name in names:
+                with contextlib.suppress(Missing, Failure):
+                    self.path(name)
+
+        threading.Thread(target=make, daemon=True).start()
+
     # --- Debian ---
 
     def apt(self, *packages: str) -> None:
@@ -259,7 +291,7 @@ class Toolbox:
 
         def make(made: Path) -> None:
             environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-            argv = [compiler, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", made, package]
+            argv = [*GENTLY, compiler, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", made, package]
             result = run(argv, cwd=module, env=environment, check=False, timeout=1800)
             if result.returncode != 0:
                 raise Missing(name, result.stderr.strip()[-800:])
@@ -283,15 +315,34 @@ class Toolbox:
             values = {"gitVersion": told, "gitMajor": major, "gitMinor": minor}
             flags += "".join(f" -X {variables}.{key}={value}" for key, value in values.items())
 
+        tags, extra = GO_TAGS.get(folder, ""), GO_MADE.get(folder)
+
         def make(made: Path) -> None:
             environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-            argv = [compiler, "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{made}/", "tool"]
+            argv = [*GENTLY, compiler, "build", "-trimpath", "-buildvcs=false", f"-tags={tags}", f"-ldflags={flags}", "-o", f"{made}/"]
             made.mkdir()
-            result = run(argv, cwd=module, env=environment, check=False, timeout=3000)
+            with tempfile.TemporaryDirectory(prefix="lakewright-go-") as temporary:
+                if extra is not None:
+                    argv.append(f"-modfile={self.go_completed(folder, Path(temporary), *extra)}")
+                result = run([*argv, "tool"], cwd=module, env=environment, check=False, timeout=3000)
             if result.returncode != 0:
                 raise Missing(folder, result.stderr.strip()[-800:])
 
-        return self.once(self.cache / f"go-{folder}-{self.key(folder, version, flags)}", make)
+        return self.once(self.cache / f"go-{folder}-{self.key(folder, version, flags, *filter(None, (tags, extra)))}", make)
+
+    def go_completed(self, folder: str, temporary: Path, name: str, path: str, text: str) -> Path:
+        """A go.mod under which one of the modules has a file more."""
+        copy = temporary / "module"
+        shutil.copytree(self.go_modules(folder, name)[name], copy, copy_function=shutil.copyfile)
+        for part in (copy, *copy.rglob("*")):
+            part.chmod(0o755 if part.is_dir() else 0o644)
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+        for file in ("go.mod", "go.sum"):
+            shutil.copyfile(HERE / "tools" / folder / file, temporary / file)
+        with (temporary / "go.mod").open("a", encoding="utf-8") as module:
+            module.write(f"replace {name} => {copy}\n")
+        return temporary / "go.mod"
 
     @staticmethod
     def go_versions(folder: str) -> dict[str, str]:
@@ -299,11 +350,11 @@ class Toolbox:
         text = (HERE / "tools" / folder / "go.mod").read_text(encoding="utf-8")
         return dict(re.findall(r"^\s*(?:require )?([\w./-]+) (v[\w.+-]+)(?: // indirect)?$", text, re.MULTILINE))
 
-    def go_modules(self, folder: str) -> dict[str, Path]:
-        """The folders of the modules that a module under tools/ asks for."""
+    def go_modules(self, folder: str, *names: str) -> dict[str, Path]:
+        """The folders of the modules that a module under tools/ asks for: of those named, or of all."""
         module = HERE / "tools" / folder
         compiler = self.go_compiler(module)
-        result = run([compiler, "mod", "download", "-json"], cwd=module, check=False)
+        result = run([compiler, "mod", "download", "-json", *names], cwd=module, check=False)
         if result.returncode != 0:
             raise Missing(folder, (result.stderr or result.stdout).strip()[-800:])
         decoder, text, found = json.JSONDecoder(), result.stdout.strip(), {}
