@@ -44,6 +44,8 @@ pub fn rules() -> Vec<&'static diagnostic::Rule> {
         &blueprint::FAULTY_BLUEPRINT,
         &check::UNUSED_ALLOW,
         &resolve::TEMPLATE_FAILED,
+        &resolve::query::PROMQL_ERROR,
+        &resolve::query::UNKNOWN_METRIC,
         &resolve::wire::AMBIGUOUS_PROVIDER,
         &resolve::wire::BINDING_CONFLICT,
         &resolve::wire::MISSING_PROVIDER,

@@ -51,6 +51,32 @@ pub fn parse_cidr(text: &str) -> Option<(u32, u32)> {
     (address.is_private() && bits.trailing_zeros() >= 32 - prefix).then_some((bits, prefix))
 }
 
+/// Says whether a text is a metric's name in Prometheus; those with `:` are recorded.
+pub fn is_metric(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | ':'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
+}
+
+/// Says whether a text is an alert's name: `PostgresqlDown`.
+pub fn is_alert(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Writes a name in words that begin with capitals: `DataLake` for `data-lake`.
+pub fn camel_case(name: &str) -> String {
+    let words = name.split(['-', '_']);
+    words
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(letters)
+        })
+        .collect()
+}
+
 /// Names a port as Kubernetes lets one be called: in at most 15 characters.
 pub fn port(name: &str) -> String {
     let short: String = name.replace('_', "-").chars().take(15).collect();

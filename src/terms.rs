@@ -275,6 +275,34 @@ words! {
 }
 
 words! {
+    /// How bad it is what an alert reports.
+    AlertSeverity {
+        /// Somebody gets up for it.
+        Critical = "critical",
+        /// Somebody looks at it in working hours.
+        Warning = "warning",
+        /// Good to know beside another alert.
+        Info = "info",
+    }
+}
+
+words! {
+    /// What a metric is.
+    MetricKind {
+        /// A number that only grows, but for restarts.
+        Counter = "counter",
+        /// A number that goes up and down.
+        Gauge = "gauge",
+        /// How often values were below limits.
+        Histogram = "histogram",
+        /// Quantiles of values.
+        Summary = "summary",
+        /// Always 1: its labels tell.
+        Info = "info",
+    }
+}
+
+words! {
     /// A tool inside an image that can ask over the network.
     ProbeTool {
         /// curl.

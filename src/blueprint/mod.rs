@@ -6,6 +6,7 @@
 pub mod expression;
 pub mod logs;
 pub mod model;
+pub mod monitoring;
 pub mod scrape;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Finding, Rule, Severity};
@@ -52,6 +54,10 @@ pub struct Blueprint {
     pub model: model::Blueprint,
     /// `blueprint.toml`.
     pub file: FileId,
+    /// `metrics.toml`: what it exports.
+    pub metrics: monitoring::Metrics,
+    /// `alerts.toml`: when somebody is told.
+    pub alerts: monitoring::Alerts,
     /// All other files, by their path in the folder.
     pub files: BTreeMap<String, FileId>,
     /// SHA-256 over the names and contents of all files but the README, in hexadecimal.
@@ -64,6 +70,16 @@ impl Blueprint {
     /// Returns the place of a value in `blueprint.toml`.
     pub fn place<I: IntoIterator<Item = S>, S: Into<String>>(&self, keys: I) -> Place {
         Place::value(self.file, KeyPath::of(keys))
+    }
+
+    /// Returns the place of a value in one of its other files; in `blueprint.toml`, if it has no such file.
+    pub fn place_in<I: IntoIterator<Item = S>, S: Into<String>>(
+        &self,
+        file: &str,
+        keys: I,
+    ) -> Place {
+        let file = self.files.get(file).copied().unwrap_or(self.file);
+        Place::value(file, KeyPath::of(keys))
     }
 }
 
@@ -218,29 +234,35 @@ fn read<'a>(
             sources.add(format!("{path}/{other}"), *text),
         );
     }
-    let parsed = toml::from_str::<model::Blueprint>(text);
-    // Types alone would pass unknown keys of services and say the first fault only.
-    if own || parsed.is_err() {
-        let tree = Tree::parse(sources, file)?;
-        let findings = SCHEMA.validate(&tree);
-        if !findings.is_empty() {
-            return Err(findings);
-        }
+    let model = typed::<model::Blueprint>(sources, file, &SCHEMA, own)?;
+    let mut findings = Vec::new();
+    let metrics = beside(
+        sources,
+        &ids,
+        monitoring::METRICS_FILE,
+        &monitoring::METRICS_SCHEMA,
+        own,
+    )
+    .map(|read| read.and_then(|(file, metrics)| monitoring::metrics(metrics, file)));
+    let alerts = beside(
+        sources,
+        &ids,
+        monitoring::ALERTS_FILE,
+        &monitoring::ALERTS_SCHEMA,
+        own,
+    )
+    .map(|read| read.and_then(|(file, alerts)| monitoring::alerts(alerts, file)));
+    let metrics = or_report(metrics, &mut findings);
+    let alerts = or_report(alerts, &mut findings);
+    if !findings.is_empty() {
+        return Err(findings);
     }
-    let model = parsed.map_err(|error| {
-        let place = error
-            .span()
-            .map_or(Place::File { file }, |span| Place::span(file, span));
-        vec![Finding::new(
-            &FAULTY_BLUEPRINT,
-            place,
-            error.message().to_owned(),
-        )]
-    })?;
     Ok(Blueprint {
         name: name.to_owned(),
         model,
         file,
+        metrics,
+        alerts,
         files: ids,
         digest: digest
             .finalize()
@@ -249,4 +271,59 @@ fn read<'a>(
             .collect(),
         own,
     })
+}
+
+/// Reads a file of a blueprint into types.
+///
+/// # Errors
+/// Every fault of it.
+fn typed<T: DeserializeOwned>(
+    sources: &Sources,
+    file: FileId,
+    schema: &Schema,
+    own: bool,
+) -> Result<T, Vec<Finding>> {
+    let parsed = toml::from_str::<T>(&sources.file(file).text);
+    // Types alone would pass unknown keys of services and say the first fault only.
+    if own || parsed.is_err() {
+        let tree = Tree::parse(sources, file)?;
+        let findings = schema.validate(&tree);
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+    }
+    parsed.map_err(|error| {
+        let place = error
+            .span()
+            .map_or(Place::File { file }, |span| Place::span(file, span));
+        vec![Finding::new(
+            &FAULTY_BLUEPRINT,
+            place,
+            error.message().to_owned(),
+        )]
+    })
+}
+
+/// Reads a file that a blueprint may have beside its own.
+fn beside<T: DeserializeOwned>(
+    sources: &Sources,
+    files: &BTreeMap<String, FileId>,
+    name: &str,
+    schema: &Schema,
+    own: bool,
+) -> Option<Result<(FileId, T), Vec<Finding>>> {
+    let file = *files.get(name)?;
+    Some(typed(sources, file, schema, own).map(|read| (file, read)))
+}
+
+/// Returns what was read, or nothing of it and reports why.
+fn or_report<T: Default>(read: Option<Result<T, Vec<Finding>>>, findings: &mut Vec<Finding>) -> T {
+    match read {
+        None => T::default(),
+        Some(Ok(read)) => read,
+        Some(Err(faults)) => {
+            findings.extend(faults);
+            T::default()
+        }
+    }
 }

@@ -160,6 +160,34 @@ fn find(text: &str, root: &DeTable<'_>, path: &KeyPath, part: Part) -> Option<Ra
     best
 }
 
+/// Returns the place of a part of a text that is a value: bytes of `written`, the text. Where the file has it in other
+/// characters (escapes), the value's own place.
+pub fn within(sources: &Sources, place: &Place, written: &str, part: Range<usize>) -> Place {
+    let Place::Path { file, path, .. } = place else {
+        return place.clone();
+    };
+    let text = sources.file(*file).text.as_str();
+    let root = DeTable::parse_recoverable(text).0.into_inner();
+    let raw = value_at(&root, path).map(Spanned::span);
+    let start = raw.and_then(|raw| Some(raw.start + text.get(raw)?.find(written)?));
+    match start {
+        Some(start) => Place::span(*file, start + part.start..start + part.end),
+        None => place.clone(),
+    }
+}
+
+fn value_at<'t, 'a>(root: &'t DeTable<'a>, path: &KeyPath) -> Option<&'t Spanned<DeValue<'a>>> {
+    let mut found: Option<&Spanned<DeValue<'_>>> = None;
+    for segment in path.segments() {
+        found = Some(match (segment, found.map(Spanned::get_ref)) {
+            (Segment::Key(key), None) => root.get(key.as_str())?,
+            (Segment::Key(key), Some(value)) => value.as_table()?.get(key.as_str())?,
+            (Segment::Index(index), value) => value?.as_array()?.get(*index)?,
+        });
+    }
+    found
+}
+
 /// Chooses what to underline for a value: little, and on one line.
 fn short(text: &str, value: &Spanned<DeValue<'_>>, key: Option<Range<usize>>) -> Range<usize> {
     let span = clamp(text, value.span());

@@ -4,4 +4,17 @@
 //! and topologies are unknown here: `resolve` fills in what they say, `check` and `backend` use what is made of it.
 
 pub mod promql;
+pub mod rules;
 pub mod scrape;
+pub mod slo;
+
+use serde::Serialize;
+
+use crate::value::Value;
+
+/// Turns what is typed here into what templates and data files see.
+pub fn value<T: Serialize>(typed: &T) -> Value {
+    let json = serde_json::to_value(typed).ok();
+    json.and_then(|json| serde_json::from_value(json).ok())
+        .unwrap_or_default()
+}

@@ -113,6 +113,35 @@ impl Query {
         found
     }
 
+    /// Says whether it is about one component alone: whether every selector has a matcher for it and no other.
+    pub fn is_about(&self, component: &str) -> bool {
+        let mut about = true;
+        selectors(&self.0, &mut |selector| {
+            let groups = &selector.matchers.or_matchers;
+            let all = std::iter::once(&selector.matchers.matchers).filter(|_| groups.is_empty());
+            about &= all.chain(groups).all(|group| {
+                let mut own = group.iter().filter(|matcher| matcher.name == COMPONENT);
+                own.all(|matcher| matcher.op == MatchOp::Equal && matcher.value == component)
+            });
+        });
+        about
+    }
+
+    /// Says whether it names one series: a metric and values of labels, nothing else.
+    pub fn is_series(&self) -> bool {
+        match &self.0 {
+            Expr::VectorSelector(selector) => {
+                let equal = |matcher: &Matcher| matcher.op == MatchOp::Equal;
+                selector.name.is_some()
+                    && selector.offset.is_none()
+                    && selector.at.is_none()
+                    && selector.matchers.or_matchers.is_empty()
+                    && selector.matchers.matchers.iter().all(equal)
+            }
+            _ => false,
+        }
+    }
+
     fn each_name(&self, see: &mut impl FnMut(Used<'_>)) {
         selectors(&self.0, &mut |selector| {
             if let Some(name) = &selector.name {

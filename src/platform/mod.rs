@@ -4,6 +4,7 @@
 //! order. Places are kept only so that findings and `explain` can say where a thing comes from.
 
 pub mod budget;
+pub mod rules;
 pub mod scrape;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -280,6 +281,8 @@ pub struct Component {
     pub objects: Vec<ClusterObject>,
     /// Operators that a cluster must have for them, by API group.
     pub operators: BTreeMap<String, Operator>,
+    /// Metrics that it exports, and rules about them.
+    pub rules: rules::Rules,
 }
 
 /// A Kubernetes object of an operator.

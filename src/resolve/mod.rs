@@ -8,6 +8,7 @@ mod collect;
 mod component;
 mod finish;
 mod place;
+pub mod query;
 mod render;
 mod service;
 mod tls;

@@ -203,6 +203,7 @@ impl<'f> Finish<'f, '_, '_> {
                 })
                 .collect(),
             objects,
+            rules: self.rules[at].clone(),
         };
         (component, services)
     }

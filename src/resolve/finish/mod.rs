@@ -7,6 +7,7 @@ mod flows;
 mod guests;
 mod logs;
 mod publish;
+mod rules;
 mod scope;
 mod scrapes;
 mod workload;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::component::Draft;
+use super::query::Asked;
 use super::service::Sized;
 use super::wire::Binding;
 use super::{Resolver, collect, service};
@@ -25,6 +27,7 @@ use crate::blueprint::expression::{Expression, Names};
 use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
+use crate::platform::rules::Rules;
 use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
@@ -86,6 +89,10 @@ struct Finish<'f, 'a, 'r> {
     serving: Vec<String>,
     /// What is looked at, and by whom.
     watched: Watched,
+    /// Metrics and rules of each component, once they are known.
+    rules: Vec<Rules>,
+    /// Queries whose metrics are to be known.
+    asked: Asked,
 }
 
 impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
@@ -126,6 +133,8 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             values: Vec::new(),
             serving: Vec::new(),
             watched: Watched::default(),
+            rules: vec![Rules::default(); drafts.len()],
+            asked: Asked::default(),
         }
     }
 
@@ -174,15 +183,19 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 names.insert("guests".to_owned(), guests);
             }
             let scope = self.scope(at, names, &mut secrets);
+            self.rules[at] = self.rules_of(at, &scope);
             made.insert(at, self.component(at, &scope, &urls[at]));
         }
         let scopes: Vec<(usize, Scope)> = collectors
             .into_iter()
             .map(|at| {
                 let names = self.names_of(at, &service_names[at], &edge_names);
-                (at, self.scope(at, names, &mut secrets))
+                let scope = self.scope(at, names, &mut secrets);
+                self.rules[at] = self.rules_of(at, &scope);
+                (at, scope)
             })
             .collect();
+        self.check_metrics();
         for (at, mut scope) in scopes {
             let monitoring = self.monitoring(at);
             scope.names.insert("monitoring".to_owned(), monitoring);

@@ -235,7 +235,7 @@ impl Finish<'_, '_, '_> {
         let collector = self.watched.collectors.metrics;
         if let Some(collector) = collector.filter(|service| self.component_at(*service) == at) {
             names.insert("scrape_configs".to_owned(), self.scrape_configs(collector));
-            names.insert("rule_files".to_owned(), Value::Table(BTreeMap::new()));
+            names.insert("rule_files".to_owned(), self.rule_files());
         }
         Value::Table(names)
     }
