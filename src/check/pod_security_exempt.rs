@@ -9,9 +9,10 @@ static RULE: Rule = Rule {
     code: "pod-security-exempt",
     severity: Severity::Warning,
     summary: "a pod does not meet the restricted Pod Security Standard",
-    why: "The standard is set for the whole namespace. One pod that runs as root, does not say as whom it runs, or has \
-          more capabilities, lowers it for all.",
-    fix: "Set `run_as.user` in the blueprint, take capabilities out, or allow this with the reason.",
+    why: "The standard is set for the whole namespace. One pod that runs as root, does not say as whom it runs, has \
+          more capabilities, or looks at its machine, lowers it for all.",
+    fix: "Set `run_as.user` in the blueprint, take capabilities or folders of the machine out, or allow this with the \
+          reason.",
     allowable: true,
 };
 
