@@ -304,7 +304,10 @@ fn one_runs_on_each_machine() {
             "{service}"
         );
     }
-    let manifest = &bundles["prod"]["manifests/watcher/watcher.yaml"];
+    let mut manifests = bundles["prod"].values();
+    let manifest = manifests
+        .find(|text| text.contains("kind: DaemonSet"))
+        .unwrap();
     for part in [
         "kind: DaemonSet",
         "path: /\n",
