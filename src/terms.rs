@@ -313,6 +313,8 @@ words! {
         Bash = "bash",
         /// Python 3.
         Python = "python",
+        /// There is none: nobody asks where the target has no probes of its own.
+        Nothing = "nothing",
     }
 }
 

@@ -24,6 +24,11 @@ pub enum Value {
 }
 
 impl Value {
+    /// Says whether it is a table without entries.
+    pub fn is_empty_table(&self) -> bool {
+        matches!(self, Self::Table(table) if table.is_empty())
+    }
+
     /// Says what kind of value it is, in the words of error texts.
     pub fn kind(&self) -> &'static str {
         match self {

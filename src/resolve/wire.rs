@@ -566,9 +566,11 @@ pub(super) fn fill_value(value: &Value, names: &Names<'_>) -> Result<Value, Stri
         ),
         Value::Table(table) => {
             let mut filled = BTreeMap::new();
-            for (key, item) in table {
-                let item = fill_value(item, names)?;
-                if item != Value::Null {
+            for (key, written) in table {
+                let item = fill_value(written, names)?;
+                // What was written empty means something; what became empty does not.
+                let emptied = item.is_empty_table() && !written.is_empty_table();
+                if item != Value::Null && !emptied {
                     filled.insert(key.clone(), item);
                 }
             }

@@ -406,7 +406,7 @@ impl<'p> Project<'p> {
             }
             let condition = if after.completed {
                 SERVICE_COMPLETED
-            } else if other.probe.is_some() {
+            } else if healthcheck(other).is_some() {
                 SERVICE_HEALTHY
             } else {
                 SERVICE_STARTED

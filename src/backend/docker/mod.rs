@@ -197,6 +197,7 @@ pub(crate) fn tmpfs(service: &Service, path: &str) -> String {
     }
 }
 
+/// Makes the health check of a service, if its image has something to ask with.
 pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
     let probe = service.probe.as_ref()?;
     let words =
@@ -220,6 +221,7 @@ pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
                     let script = format!("import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})");
                     words(&["python3", "-c", &script])
                 }
+                ProbeTool::Nothing => return None,
             }
         }
         Ask::Tcp { port, tool } => match tool {
@@ -227,6 +229,7 @@ pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
                 let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})");
                 words(&["python3", "-c", &script])
             }
+            ProbeTool::Nothing => return None,
             ProbeTool::Curl | ProbeTool::Wget | ProbeTool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
         },
     });
