@@ -224,6 +224,8 @@ pub struct About {
     /// What the bundle's README says of it.
     #[serde(default)]
     pub notes: Vec<Words>,
+    /// Why it sends no traces, where something collects them.
+    pub traces: Option<Words>,
 }
 
 /// Versions of the system.

@@ -51,6 +51,8 @@ pub struct Platform {
     pub collectors: Collectors,
     /// What is asked from outside whether it answers, sorted.
     pub probes: Vec<WebProbe>,
+    /// Where traces are collected, if they are.
+    pub traces: Option<Traces>,
     /// Which licences are refused or accepted.
     pub licences: LicencePolicy,
 }
@@ -269,6 +271,8 @@ pub struct Component {
     pub gone: Vec<GoneImage>,
     /// What the README says of it.
     pub notes: Vec<String>,
+    /// Why it sends no traces, if it cannot.
+    pub no_traces: Option<String>,
     /// Accounts that people use.
     pub accounts: Vec<Account>,
     /// Volumes.
@@ -898,7 +902,7 @@ pub struct Flow {
     pub to: usize,
     /// Name of the port.
     pub port: String,
-    /// Why: the need, `proxy`, or `peer`.
+    /// Why.
     pub reason: FlowReason,
 }
 
@@ -913,6 +917,8 @@ pub enum FlowReason {
     Peer,
     /// A collector looks at it.
     Metrics,
+    /// The mesh reports what passes through it.
+    Traces,
 }
 
 /// A secret: everything but its value.
@@ -1035,6 +1041,19 @@ pub struct Edge {
     pub scheme: String,
     /// Public port of web interfaces.
     pub port: u16,
+}
+
+/// Where traces are collected.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// Position of the service that takes spans in, as OTLP over gRPC.
+    pub service: usize,
+    /// Name of its port.
+    pub port: String,
+    /// How many of the traces that the mesh begins are kept, in percent.
+    pub sampling: u64,
+    /// Positions of the components that traces pass through: what they do is not traced itself, or it would never end.
+    pub carriers: BTreeSet<usize>,
 }
 
 /// Which licences are refused or accepted.

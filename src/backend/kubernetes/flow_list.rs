@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::network_policy::GATEWAY_STATUS;
 use super::object::Pairs;
-use super::{Context, gateway};
+use super::{Context, gateway, tracing};
 use crate::platform::{FlowReason, Kind, Service};
 
 /// Ends of connections that are no workloads of the bundle.
@@ -14,6 +14,9 @@ const OUTSIDE: &str = "outside";
 const API: &str = "kubernetes-api";
 const DNS: &str = "dns";
 const MESH: &str = "mesh";
+
+/// Why the mesh connects to what collects traces.
+const TRACES: &str = "traces of the mesh";
 
 /// Any workload, as the beginning of connections that all of them may make.
 const ANY: &str = "*";
@@ -83,6 +86,7 @@ pub(super) fn render(context: &Context<'_>) -> String {
                 FlowReason::Proxy => "proxy".to_owned(),
                 FlowReason::Peer => "peer".to_owned(),
                 FlowReason::Metrics => "metrics".to_owned(),
+                FlowReason::Traces => TRACES.to_owned(),
             },
         });
     }
@@ -94,6 +98,16 @@ pub(super) fn render(context: &Context<'_>) -> String {
             port: Some(route.port),
             protocol: route.protocol.word(),
             reason: route.endpoint.url.clone(),
+        });
+    }
+    if let Some((to, port)) = tracing::gateway_reports(context) {
+        flows.push(Connection {
+            from: GATEWAY,
+            to: &to.name,
+            host: None,
+            port: Some(port),
+            protocol: "grpc",
+            reason: TRACES.to_owned(),
         });
     }
     let published = gateway::listens(context).into_iter();

@@ -23,6 +23,7 @@ mod service;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tracing;
 mod workload;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::object::{Object, Pairs, pairs};
-use super::{Context, gateway};
+use super::{Context, gateway, tracing};
 use crate::platform::{Flow, Service};
 use crate::terms::Publish;
 
@@ -263,6 +263,9 @@ fn ingress(context: &Context<'_>, at: usize, service: &Service) -> Allowed {
         for port in gateway::published(context, at) {
             allowed.add(port, Peer::Pods(gateway::pods(context)));
         }
+        if let Some(port) = tracing::gateway_port(context, at) {
+            allowed.add(port, Peer::Pods(gateway::pods(context)));
+        }
     } else if !context.cluster.mesh {
         // A proxy of the platform's own takes in what comes from outside.
         for port in service.ports.values() {
@@ -340,6 +343,9 @@ pub(super) fn gateway(context: &Context<'_>) -> Option<Object> {
     egress.add(CONTROL_PLANE, control_plane());
     for route in gateway::routes(context) {
         egress.add(route.port, Peer::Pods(context.selector(route.service)));
+    }
+    if let Some((collector, port)) = tracing::gateway_reports(context) {
+        egress.add(port, Peer::Pods(context.selector(collector)));
     }
     Some(both_ways(
         context,

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Context;
 use super::object::Object;
+use super::{Context, tracing};
 use crate::template::{header, to_yaml};
 
 /// Something that a cluster must have for a bundle of this target.
@@ -216,6 +216,8 @@ struct SeccompProfile {
 struct MeshConfig {
     access_log_file: &'static str,
     enable_prometheus_merge: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extension_providers: Vec<ExtensionProvider>,
     #[serde(rename = "meshMTLS")]
     mesh_mtls: Tls,
     tls_defaults: Tls,
@@ -227,8 +229,21 @@ struct Tls {
     min_protocol_version: &'static str,
 }
 
+/// Something outside the mesh's own programs that it works with.
+#[derive(Serialize)]
+struct ExtensionProvider {
+    name: String,
+    opentelemetry: OpenTelemetry,
+}
+
+#[derive(Serialize)]
+struct OpenTelemetry {
+    service: String,
+    port: u16,
+}
+
 /// Renders the values of the mesh's control plane that the bundle relies on.
-pub(super) fn mesh_values() -> String {
+pub(super) fn mesh_values(context: &Context<'_>) -> String {
     let tls = || Tls {
         min_protocol_version: "TLSV1_3",
     };
@@ -247,6 +262,13 @@ pub(super) fn mesh_values() -> String {
         mesh_config: MeshConfig {
             access_log_file: "/dev/stdout",
             enable_prometheus_merge: true,
+            extension_providers: tracing::collector(context)
+                .into_iter()
+                .map(|(service, port)| ExtensionProvider {
+                    name: tracing::provider(context),
+                    opentelemetry: OpenTelemetry { service, port },
+                })
+                .collect(),
             mesh_mtls: tls(),
             tls_defaults: tls(),
         },

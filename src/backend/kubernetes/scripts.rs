@@ -48,7 +48,7 @@ pub(super) fn add(context: &Context<'_>, manifests: &Manifests, files: &mut File
     if context.cluster.mesh {
         files.add(
             "prerequisites/istio-values.yaml",
-            prerequisites::mesh_values(),
+            prerequisites::mesh_values(context),
             false,
             place,
         );

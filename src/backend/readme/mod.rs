@@ -77,6 +77,7 @@ pub(crate) struct Common<'p> {
     /// Whether a clock starts some of these.
     clock: bool,
     flows: Vec<FlowRow<'p>>,
+    traces: Option<TracesPart<'p>>,
     notes: Vec<NotesRow<'p>>,
     has_profiles: bool,
 }
@@ -152,6 +153,19 @@ struct FlowRow<'p> {
     to: &'p str,
     port: u16,
     protocol: &'static str,
+}
+
+/// Where traces are collected, and who sends none.
+#[derive(Serialize)]
+struct TracesPart<'p> {
+    collector: &'p str,
+    silent: Vec<SilentRow<'p>>,
+}
+
+#[derive(Serialize)]
+struct SilentRow<'p> {
+    component: &'p str,
+    why: &'p str,
 }
 
 #[derive(Serialize)]
@@ -271,6 +285,18 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             .iter()
             .any(|service| matches!(service.kind, Kind::Scheduled { .. })),
         flows: flows(platform),
+        traces: platform.traces.as_ref().map(|traces| TracesPart {
+            collector: &platform.services[traces.service].name,
+            silent: components
+                .clone()
+                .filter_map(|(_, component)| {
+                    Some(SilentRow {
+                        component: &component.name,
+                        why: component.no_traces.as_deref()?,
+                    })
+                })
+                .collect(),
+        }),
         notes: components
             .filter(|(_, component)| !component.notes.is_empty())
             .map(|(_, component)| NotesRow {
@@ -292,7 +318,7 @@ fn is_guest(platform: &Platform, component: usize) -> bool {
 fn flows(platform: &Platform) -> Vec<FlowRow<'_>> {
     let flows = platform.flows.iter();
     let mut rows: Vec<FlowRow<'_>> = flows
-        .filter(|flow| flow.reason != FlowReason::Peer)
+        .filter(|flow| !matches!(flow.reason, FlowReason::Peer | FlowReason::Traces))
         .filter_map(|flow| {
             let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
             let port = to.ports.get(&flow.port)?;

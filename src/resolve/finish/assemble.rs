@@ -181,6 +181,11 @@ impl<'f> Finish<'f, '_, '_> {
                 .iter()
                 .map(|note| note.get(locale).to_owned())
                 .collect(),
+            no_traces: model
+                .blueprint
+                .traces
+                .as_ref()
+                .map(|why| why.get(locale).to_owned()),
             accounts,
             volumes: volumes.into_iter().map(|(_, volume)| volume).collect(),
             builds,

@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::diagnostic::Finding;
-use crate::platform::{Edge, Endpoint, Flow, FlowReason};
+use crate::platform::{Edge, Endpoint, Flow, FlowReason, Traces};
 
 impl<'f> Finish<'f, '_, '_> {
     /// Lists the connections that are declared.
-    pub(super) fn flows(&mut self, endpoints: &[Endpoint], edge: Option<&Edge>) -> Vec<Flow> {
+    pub(super) fn flows(
+        &mut self,
+        endpoints: &[Endpoint],
+        edge: Option<&Edge>,
+        traces: Option<&Traces>,
+    ) -> Vec<Flow> {
         let mut flows: BTreeSet<Flow> = self.watching().into_iter().collect();
         let mut findings = Vec::new();
         for (at, all) in self.sized.iter().enumerate() {
@@ -59,6 +64,14 @@ impl<'f> Finish<'f, '_, '_> {
                 to: endpoint.service,
                 port: endpoint.port.clone(),
                 reason: FlowReason::Proxy,
+            }));
+        }
+        if let Some(traces) = traces {
+            flows.extend(self.mesh_members(traces).into_iter().map(|from| Flow {
+                from,
+                to: traces.service,
+                port: traces.port.clone(),
+                reason: FlowReason::Traces,
             }));
         }
         self.resolver.findings.append(&mut findings);

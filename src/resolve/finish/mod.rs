@@ -10,6 +10,7 @@ mod publish;
 mod rules;
 mod scope;
 mod scrapes;
+mod traces;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,7 +164,8 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         self.bind_values(&service_names, &edge_names);
         let routes = self.routes(&endpoints);
         self.watched = self.watch(&service_names, &edge_names, &endpoints, edge.as_ref());
-        let flows = self.flows(&endpoints, edge.as_ref());
+        let traces = self.traces();
+        let flows = self.flows(&endpoints, edge.as_ref(), traces.as_ref());
 
         let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
@@ -241,6 +243,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             edge,
             collectors: self.watched.collectors.clone(),
             probes: self.watched.probes.clone(),
+            traces,
             licences: super::licences(self.resolver.layered),
             environment: {
                 let mut environment = self.resolver.environment.clone();

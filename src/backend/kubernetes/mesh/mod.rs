@@ -19,7 +19,7 @@ use model::{
 
 use super::network_policy::target_port;
 use super::object::{Custom, Object, Pairs};
-use super::{Context, gateway};
+use super::{Context, gateway, tracing};
 use crate::platform::Service;
 
 /// API versions of the mesh's objects.
@@ -88,23 +88,42 @@ pub(super) fn platform(context: &Context<'_>) -> Vec<Object> {
             meta(DEFAULT),
             sidecar(context, None, Vec::new(), false),
         ),
-        // Where spans go is chosen for the mesh as a whole (`defaultProviders`), as is the format of the log.
         Custom::object(
             TELEMETRY,
             "Telemetry",
             meta(DEFAULT),
             Telemetry {
+                selector: None,
                 access_logging: vec![AccessLogging {
-                    providers: vec![Provider { name: "envoy" }],
+                    providers: vec![Provider {
+                        name: "envoy".to_owned(),
+                    }],
                 }],
-                tracing: vec![Tracing {
-                    random_sampling_percentage: 1,
-                }],
+                tracing: vec![tracing(context)],
             },
         ),
     ];
     objects.extend(outside(context));
     objects
+}
+
+/// Says where the mesh reports what passes through it, and how much of it. Where the platform collects no traces, that is
+/// chosen for the mesh as a whole (`defaultProviders`).
+fn tracing(context: &Context<'_>) -> Tracing {
+    match &context.platform.traces {
+        Some(traces) => Tracing {
+            providers: vec![Provider {
+                name: tracing::provider(context),
+            }],
+            random_sampling_percentage: Some(traces.sampling),
+            disable_span_reporting: false,
+        },
+        None => Tracing {
+            providers: Vec::new(),
+            random_sampling_percentage: Some(1),
+            disable_span_reporting: false,
+        },
+    }
 }
 
 /// Makes each host outside known, once, with all ports that somebody reaches it on.
@@ -202,6 +221,24 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Vec<Object> {
                 authentication,
             ));
         }
+        // Its own spans would be about spans.
+        let carries = context
+            .platform
+            .traces
+            .as_ref()
+            .is_some_and(|traces| traces.carriers.contains(&service.component));
+        if carries {
+            let telemetry = Telemetry {
+                selector: Some(selector()),
+                access_logging: Vec::new(),
+                tracing: vec![Tracing {
+                    providers: Vec::new(),
+                    random_sampling_percentage: None,
+                    disable_span_reporting: true,
+                }],
+            };
+            objects.push(Custom::object(TELEMETRY, "Telemetry", meta(), telemetry));
+        }
         let hosts = outside_hosts(service);
         let anything = service
             .egress
@@ -259,7 +296,11 @@ fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Callers> {
             allow(port, is_member(context, from).then(|| from.account()));
         }
     }
-    for port in gateway::published(context, at) {
+    let at_gateway = gateway::published(context, at);
+    for port in at_gateway
+        .into_iter()
+        .chain(tracing::gateway_port(context, at))
+    {
         allow(port, Some(&gateway::account(context)));
     }
     // Operators run where the cluster's administrators put them: whether in the mesh is not known.

@@ -100,6 +100,9 @@ pub(super) struct SidecarEgress {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Telemetry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selector: Option<Matching>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) access_logging: Vec<AccessLogging>,
     pub(super) tracing: Vec<Tracing>,
 }
@@ -111,13 +114,18 @@ pub(super) struct AccessLogging {
 
 #[derive(Serialize)]
 pub(super) struct Provider {
-    pub(super) name: &'static str,
+    pub(super) name: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tracing {
-    pub(super) random_sampling_percentage: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) providers: Vec<Provider>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) random_sampling_percentage: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) disable_span_reporting: bool,
 }
 
 #[derive(Serialize)]
