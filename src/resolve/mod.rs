@@ -169,10 +169,13 @@ pub fn resolve(
     resolver.components();
     let unread = resolver.drafts.len() < layered.components.len();
     let drafted = resolver.findings.len();
-    let bindings = resolver.wire();
+    let mut bindings = resolver.wire();
     resolver.check_collectors();
     resolver.stops(&bindings);
+    let wired_components = resolver.drafts.len();
     let edge = resolver.edge();
+    // The proxy may just have been added, and has needs of its own.
+    resolver.wire_from(wired_components, &mut bindings);
     if unread {
         // What a blueprint that could not be read provides is not known: its consumers are not at fault.
         drop_follow_ups(&mut resolver.findings, drafted, &[&MISSING_PROVIDER]);

@@ -93,8 +93,16 @@ impl<'a> Resolver<'a, '_> {
     /// Binds the needs of all components, adding helpers on the way.
     pub(super) fn wire(&mut self) -> Vec<Binding> {
         let mut bindings = Vec::new();
+        self.wire_from(0, &mut bindings);
+        self.profiles_of_helpers(&bindings);
+        self.check_clusters();
+        bindings
+    }
+
+    /// Binds the needs of the component at a position and of all after it.
+    pub(super) fn wire_from(&mut self, first: usize, bindings: &mut Vec<Binding>) {
         let mut providers = self.index();
-        let mut at = 0;
+        let mut at = first;
         // Helpers that are added have needs of their own: the list grows while it is walked.
         while at < self.drafts.len() {
             self.check_choices(at);
@@ -112,9 +120,6 @@ impl<'a> Resolver<'a, '_> {
             }
             at += 1;
         }
-        self.profiles_of_helpers(&bindings);
-        self.check_clusters();
-        bindings
     }
 
     /// Starts helpers that serve nothing but one profile with that profile.
