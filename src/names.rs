@@ -83,6 +83,70 @@ pub fn port(name: &str) -> String {
     short.trim_end_matches('-').to_owned()
 }
 
+/// Parses a host with a port: `smtp.example.com:587`. The host is a domain name or an IPv4 address.
+pub fn parse_host_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port: u16 = port.parse().ok().filter(|port| digits && *port > 0)?;
+    is_domain(host).then_some((host, port))
+}
+
+/// Says whether a text is a mail address that is one on every server: no quotes, no comments, one `@`.
+pub fn is_mail_address(text: &str) -> bool {
+    let local = |part: &str| {
+        part.len() <= 64
+            && part.split('.').all(|word| {
+                !word.is_empty()
+                    && word.bytes().all(|byte| {
+                        byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+                    })
+            })
+    };
+    text.split_once('@')
+        .is_some_and(|(name, domain)| local(name) && is_domain(&domain.to_ascii_lowercase()))
+}
+
+/// Parses a web address as far as connections to it go: scheme, host and port.
+pub fn parse_url(text: &str) -> Option<(&str, &str, u16)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let default = match scheme {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
+    };
+    if text.contains(|next: char| {
+        next.is_control() || next.is_whitespace() || "\"'<>\\`".contains(next)
+    }) {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if authority.contains(':') {
+        let (host, port) = parse_host_port(authority)?;
+        return Some((scheme, host, port));
+    }
+    is_domain(authority).then_some((scheme, authority, default))
+}
+
+/// Parses a time of day, `06:30`, into minutes since midnight; `24:00` is the end of a day.
+pub fn parse_time(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |text: &str, most: u16| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse()
+            .ok()
+            .filter(|number: &u16| digits && *number <= most)
+    };
+    let time = number(hours, 24)? * 60 + number(minutes, 59)?;
+    (time <= 24 * 60).then_some(time)
+}
+
+/// The names of the time zones of the IANA's database (release 2026), with those that older releases used.
+pub static TIME_ZONES: &str = include_str!("zones.txt");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +185,70 @@ mod tests {
         ] {
             assert!(!is_cidr(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses_and_times() {
+        assert_eq!(
+            parse_host_port("smtp.example.com:587"),
+            Some(("smtp.example.com", 587))
+        );
+        for bad in [
+            "smtp.example.com",
+            ":25",
+            "a:0",
+            "a:70000",
+            "a:+5",
+            "a b:25",
+        ] {
+            assert_eq!(parse_host_port(bad), None, "{bad}");
+        }
+        for good in ["on.call@example.com", "dba+alerts@Example.COM"] {
+            assert!(is_mail_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "example.com",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b@c.d",
+            "x\n@a.b",
+            ".a@b.c",
+            "<a@b.c>",
+        ] {
+            assert!(!is_mail_address(bad), "{bad}");
+        }
+        assert_eq!(
+            parse_url("https://hooks.example.com/a?b"),
+            Some(("https", "hooks.example.com", 443))
+        );
+        assert_eq!(parse_url("http://u:p@a:8080"), Some(("http", "a", 8080)));
+        for bad in [
+            "example.com",
+            "ftp://a",
+            "https://",
+            "https://a b",
+            "https:///x",
+            "https://a:x/",
+        ] {
+            assert_eq!(parse_url(bad), None, "{bad}");
+        }
+        assert_eq!(parse_time("06:30"), Some(390));
+        assert_eq!(parse_time("24:00"), Some(1440));
+        for bad in ["25:00", "24:01", "6:30", "06:60", "0630", "+6:30", "06:3"] {
+            assert_eq!(parse_time(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn time_zones_are_sorted_and_known() {
+        let zones: Vec<&str> = TIME_ZONES.lines().collect();
+        assert!(zones.is_sorted() && zones.len() > 500);
+        assert!(
+            ["UTC", "Europe/Paris", "Asia/Kolkata"]
+                .iter()
+                .all(|zone| zones.contains(zone))
+        );
     }
 }

@@ -87,6 +87,41 @@ const FORMATS: &[Format] = &[
         "the first part of image names, such as \"registry.example.com/lakehouse\"",
     ),
     (
+        "url",
+        |text| crate::names::parse_url(text).is_some(),
+        "a web address, such as \"https://hooks.example.com/alerts\"",
+    ),
+    (
+        "host-port",
+        |text| crate::names::parse_host_port(text).is_some(),
+        "a host with its port, such as \"smtp.example.com:587\"",
+    ),
+    (
+        "mail-address",
+        crate::names::is_mail_address,
+        "a mail address, such as \"oncall@example.com\"",
+    ),
+    (
+        "slack-channel",
+        is_slack_channel,
+        "a Slack channel, such as \"#data-alerts\"",
+    ),
+    (
+        "time-of-day",
+        |text| crate::names::parse_time(text).is_some(),
+        "a time of day from \"00:00\" to \"24:00\"",
+    ),
+    (
+        "rule-name",
+        is_rule_name,
+        "a name of letters and digits that starts with a capital, such as \"OrdersStale\"",
+    ),
+    (
+        "rule-duration",
+        is_rule_duration,
+        "a duration of Prometheus, such as \"30s\", \"10m\" or \"1h30m\"",
+    ),
+    (
         "cidr",
         crate::names::is_cidr,
         "a private IPv4 range, such as \"10.213.0.0/16\"",
@@ -96,6 +131,46 @@ const FORMATS: &[Format] = &[
 fn is_cron(text: &str) -> bool {
     // Five fields only: with six, programs disagree on whether the first are seconds.
     text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok()
+}
+
+fn is_slack_channel(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|name| {
+        (1..=80).contains(&name.len())
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
+            })
+    })
+}
+
+fn is_rule_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Says whether a text is a duration as rules of Prometheus have it: numbers with units, the longest first.
+fn is_rule_duration(text: &str) -> bool {
+    const UNITS: &[&str] = &["y", "w", "d", "h", "m", "s", "ms"];
+    let mut rest = text;
+    let mut least = 0;
+    while !rest.is_empty() {
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|next: char| next.is_ascii_digit())
+                .len();
+        let number = &rest[digits..];
+        let letters = number.len()
+            - number
+                .trim_start_matches(|next: char| next.is_ascii_lowercase())
+                .len();
+        let unit = UNITS.iter().position(|unit| *unit == &number[..letters]);
+        match unit.filter(|unit| *unit >= least && (1..=9).contains(&digits)) {
+            Some(unit) => least = unit + 1,
+            None => return false,
+        }
+        rest = &number[letters..];
+    }
+    !text.is_empty()
 }
 
 fn is_image_prefix(text: &str) -> bool {
@@ -312,6 +387,7 @@ fn explain(
                 ValidationErrorKind::MaxLength { limit } => {
                     format!("{name} is longer than {limit} characters")
                 }
+                ValidationErrorKind::MinItems { limit: 1 } => format!("{name} is empty"),
                 ValidationErrorKind::MinItems { limit } => {
                     format!("{name} needs at least {limit} items")
                 }

@@ -200,6 +200,14 @@ impl Place {
         }
     }
 
+    /// The key of what stands here, where it has one.
+    pub fn of_key(&self) -> Self {
+        match self {
+            Self::Path { file, path, .. } => Self::key(*file, path.clone()),
+            other => other.clone(),
+        }
+    }
+
     /// The key at a path.
     pub fn key(file: FileId, path: KeyPath) -> Self {
         Self::Path {

@@ -303,6 +303,26 @@ words! {
 }
 
 words! {
+    /// A day of the week.
+    Weekday {
+        /// The first of a week.
+        Monday = "monday",
+        /// The second.
+        Tuesday = "tuesday",
+        /// The third.
+        Wednesday = "wednesday",
+        /// The fourth.
+        Thursday = "thursday",
+        /// The fifth.
+        Friday = "friday",
+        /// The sixth.
+        Saturday = "saturday",
+        /// The last.
+        Sunday = "sunday",
+    }
+}
+
+words! {
     /// A tool inside an image that can ask over the network.
     ProbeTool {
         /// curl.

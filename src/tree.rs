@@ -141,10 +141,7 @@ impl Tree {
 
     /// Returns the place of the key, for findings about the name rather than the value.
     pub fn key_place(&self) -> Place {
-        match &self.place {
-            Place::Path { file, path, .. } => Place::key(*file, path.clone()),
-            other => other.clone(),
-        }
+        self.place.of_key()
     }
 
     /// Returns the key path, or the root for a place without one.

@@ -9,6 +9,7 @@ mod edition_lacks_feature;
 mod host_over_budget;
 mod idle_autoscaler;
 mod idle_profile;
+mod idle_receiver;
 mod image_gone;
 mod image_untagged;
 mod jvm_over_limit;
@@ -34,9 +35,11 @@ mod unknown_storage_class;
 mod unmatched_host_labels;
 mod unreached_bind;
 mod unsafe_storage;
+mod unsent_alerts;
 mod unserved_by_version;
 mod unsupported_target;
 mod untested_version;
+mod untold_alerts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +63,7 @@ pub const CHECKS: &[Check] = &[
     host_over_budget::CHECK,
     idle_autoscaler::CHECK,
     idle_profile::CHECK,
+    idle_receiver::CHECK,
     image_gone::CHECK,
     image_untagged::CHECK,
     jvm_over_limit::CHECK,
@@ -85,9 +89,11 @@ pub const CHECKS: &[Check] = &[
     unmatched_host_labels::CHECK,
     unreached_bind::CHECK,
     unsafe_storage::CHECK,
+    unsent_alerts::CHECK,
     unserved_by_version::CHECK,
     unsupported_target::CHECK,
     untested_version::CHECK,
+    untold_alerts::CHECK,
 ];
 
 /// An `allow` that silences nothing.

@@ -58,6 +58,7 @@ const PREFIXES: &[&str] = &[
     "xoxa-",
     "sk_live_",
     "AGE-SECRET-KEY-",
+    "https://hooks.slack.com/services/",
 ];
 
 fn run(platform: &Platform, findings: &mut Vec<Finding>) {
@@ -78,6 +79,15 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
                     .component(component.name.clone()),
                 );
             }
+        }
+    }
+    for typed in &platform.alerting.typed {
+        if let Some(cause) = suspicion(typed) {
+            findings.push(
+                Finding::new(&RULE, typed.place.clone(), format!("`{}` looks like a secret", typed.name))
+                    .cause(cause)
+                    .help("keep it out of the topology: with `webhook = true`, or a heartbeat without `url`, it is a secret that is given"),
+            );
         }
     }
 }

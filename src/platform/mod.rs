@@ -3,6 +3,7 @@
 //! It knows no TOML, no blueprint and no output format; checks and backends see nothing else. Everything is in a fixed
 //! order. Places are kept only so that findings and `explain` can say where a thing comes from.
 
+pub mod alerting;
 pub mod budget;
 pub mod rules;
 pub mod scrape;
@@ -55,6 +56,8 @@ pub struct Platform {
     pub traces: Option<Traces>,
     /// Which licences are refused or accepted.
     pub licences: LicencePolicy,
+    /// Who is told of alerts, when and how.
+    pub alerting: alerting::Alerting,
 }
 
 /// Where and how large the platform runs.

@@ -4,6 +4,7 @@
 //! each once. What cannot be resolved is reported, all of it together; whether what was resolved is a good idea is for
 //! `check` to say.
 
+mod alerting;
 mod collect;
 mod component;
 mod finish;
@@ -180,8 +181,9 @@ pub fn resolve(
         // What a blueprint that could not be read provides is not known: its consumers are not at fault.
         drop_follow_ups(&mut resolver.findings, drafted, &[&MISSING_PROVIDER]);
     }
+    let alerting = resolver.alerting();
     let wired = resolver.findings.len();
-    let finished = finish::finish(&mut resolver, &bindings, edge);
+    let finished = finish::finish(&mut resolver, &bindings, edge, alerting);
     let mut findings = std::mem::take(&mut resolver.findings);
     if unread || has_errors(&findings[before..wired]) {
         // What is computed from a binding, an option or a variable that is not there fails too.

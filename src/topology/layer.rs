@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Topology;
+use super::alerting::{self, LayeredAlerting};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
@@ -50,7 +51,7 @@ pub struct Sourced<T> {
 }
 
 impl<T> Sourced<T> {
-    fn from_tree(tree: &Tree, value: T) -> Self {
+    pub(super) fn from_tree(tree: &Tree, value: T) -> Self {
         Self {
             value,
             place: tree.place.clone(),
@@ -106,12 +107,16 @@ pub struct Layered {
     pub kubernetes: LayeredKubernetes,
     /// Sets of components that start only when asked for, sorted by name.
     pub profiles: Vec<LayeredProfile>,
+    /// Who is told of alerts.
+    pub alerting: LayeredAlerting,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
     /// Findings that are accepted.
     pub allow: Vec<Allow>,
     /// Components, sorted by name; those that are not enabled are left out.
     pub components: BTreeMap<String, LayeredComponent>,
+    /// Names of those that are not enabled.
+    pub left_out: Vec<String>,
 }
 
 /// Components that start only when asked for.
@@ -283,11 +288,11 @@ pub const COMPONENT_KEYS: &[&str] = &[
     "volumes",
 ];
 
-fn text(tree: Option<&Tree>) -> Option<Sourced<String>> {
+pub(super) fn text(tree: Option<&Tree>) -> Option<Sourced<String>> {
     tree.and_then(|tree| Some(Sourced::from_tree(tree, tree.text()?.to_owned())))
 }
 
-fn word<T>(tree: Option<&Tree>, from_word: fn(&str) -> Option<T>) -> Option<Sourced<T>> {
+pub(super) fn word<T>(tree: Option<&Tree>, from_word: fn(&str) -> Option<T>) -> Option<Sourced<T>> {
     tree.and_then(|tree| Some(Sourced::from_tree(tree, from_word(tree.text()?)?)))
 }
 
@@ -368,6 +373,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
 
     let mut components = merge_components(root, environment, &mut findings);
     let mut read = BTreeMap::new();
+    let mut left_out = Vec::new();
     for (component, tree) in &mut components {
         allows(Some(tree), Some(component), &mut allow);
         if tree.get("enabled").map(Tree::value) != Some(Value::Bool(false)) {
@@ -375,6 +381,8 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
                 component.clone(),
                 read_component(component, tree, &mut findings),
             );
+        } else {
+            left_out.push(component.clone());
         }
     }
 
@@ -410,6 +418,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         );
     }
     let kubernetes = read_kubernetes(environment, target.value, &mut findings);
+    let alerting = alerting::read(topology, environment, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -454,12 +463,14 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         tls: read_tls(environment.get("tls")),
         kubernetes,
         profiles,
+        alerting,
         keep: texts(environment.get("keep"))
             .into_iter()
             .map(|text| text.value)
             .collect(),
         allow,
         components: read,
+        left_out,
     })
 }
 
@@ -514,7 +525,7 @@ fn read_kubernetes(
     }
 }
 
-fn texts(tree: Option<&Tree>) -> Vec<Sourced<String>> {
+pub(super) fn texts(tree: Option<&Tree>) -> Vec<Sourced<String>> {
     tree.map(Tree::items)
         .unwrap_or_default()
         .iter()
@@ -816,7 +827,7 @@ fn read_service(tree: &Tree, findings: &mut Vec<Finding>) -> LayeredService {
 }
 
 /// Reads a table of texts.
-fn texts_of(tree: Option<&Tree>) -> BTreeMap<String, Sourced<String>> {
+pub(super) fn texts_of(tree: Option<&Tree>) -> BTreeMap<String, Sourced<String>> {
     let entries = tree.into_iter().flat_map(Tree::entries);
     entries
         .filter_map(|(name, value)| Some((name.to_owned(), text(Some(value))?)))

@@ -4,11 +4,13 @@
 //! them, every value still knowing its place and what it replaced. Units are parsed here; nothing is looked up in
 //! blueprints.
 
+pub mod alerting;
 pub mod layer;
 pub mod written;
 
 use std::sync::LazyLock;
 
+pub use alerting::LayeredAlerting;
 pub use layer::{Layered, LayeredComponent, Sourced};
 
 use crate::diagnostic::{Finding, Rule, Severity};

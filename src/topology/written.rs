@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size, StorageKind,
-    Target,
+    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size,
+    StorageKind, Target, Weekday,
 };
 use crate::value::Value;
 
@@ -30,6 +30,8 @@ pub struct Topology {
     /// Where the platform runs: dev, staging, prod, or any name.
     #[schemars(extend("minProperties" = 1, "propertyNames" = { "format": "name" }))]
     environments: BTreeMap<String, Environment>,
+    /// Who is told of alerts, when and how.
+    alerting: Option<Alerting>,
     /// Findings that are accepted everywhere, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "image-untagged": "pinned by the registry" }]))]
     allow: Option<BTreeMap<String, Reason>>,
@@ -265,6 +267,9 @@ pub struct Environment {
     /// Components as they differ in this environment, laid over the platform's.
     #[schemars(extend("examples" = [{ "superset": { "replicas": 2 } }]))]
     components: Option<BTreeMap<String, Component>>,
+    /// Who is told of alerts, as it differs in this environment, laid over the platform's.
+    #[schemars(extend("examples" = [{ "receivers": { "oncall": { "slack": "#alerts-staging" } } }]))]
+    alerting: Option<Alerting>,
     /// Files and folders in the bundle's folder that are yours: neither `verify` nor `build --check` reports them.
     #[schemars(extend("items" = { "type": "string", "format": "folder" }))]
     #[schemars(extend("examples" = [["notes.md"]]))]
@@ -407,4 +412,175 @@ pub struct Storage {
     /// NFS: the exported folder.
     #[schemars(extend("examples" = ["/export/lake"]))]
     path: Option<String>,
+}
+
+/// Who is told of alerts, when and how.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alerting {
+    /// Web address of the bundle's folder, where the team reads it: what links to the runbook begin with.
+    #[schemars(extend("format" = "url"))]
+    #[schemars(extend("examples" = ["https://git.example.com/platform/blob/main/prod"]))]
+    runbook_url: Option<String>,
+    /// The server that sends mail.
+    #[schemars(extend("examples" = [{ "server": "smtp.example.com:587", "from": "alerts@example.com", "user": "alerts" }]))]
+    mail: Option<Mail>,
+    /// Who can be told, by name. The one called `default` is told what no route takes.
+    #[schemars(extend("propertyNames" = { "format": "name", "maxLength": 20 }))]
+    #[schemars(extend("examples" = [{ "oncall": { "email": ["oncall@example.com"], "slack": "#data-alerts" } }]))]
+    receivers: Option<BTreeMap<String, Receiver>>,
+    /// Who is told what: every route that fits an alert tells its receivers.
+    #[schemars(extend("examples" = [[{ "severity": ["critical"], "receivers": ["oncall"] }]]))]
+    routes: Option<Vec<Route>>,
+    /// Times in which routes that name them tell nobody, by name.
+    #[schemars(extend("propertyNames" = { "format": "name" }))]
+    #[schemars(extend("examples" = [{ "nights": { "from": "22:00", "to": "06:00", "zone": "Europe/Paris" } }]))]
+    quiet_hours: Option<BTreeMap<String, QuietHours>>,
+    /// Who looks after which component: names that alerts bear and routes can ask for. `default` stands for the rest.
+    #[schemars(extend("additionalProperties" = { "type": "string", "format": "name" }))]
+    #[schemars(extend("examples" = [{ "default": "platform", "postgresql": "dba" }]))]
+    owners: Option<BTreeMap<String, String>>,
+    /// A sign of life that is sent as long as alerts can be: who gets it raises the alarm when it stays away.
+    #[schemars(extend("examples" = [{ "interval": "5min" }]))]
+    heartbeat: Option<Heartbeat>,
+    /// Alerts of your own, by name.
+    #[schemars(extend("propertyNames" = { "format": "rule-name" }))]
+    rules: Option<BTreeMap<String, AlertRule>>,
+    /// Keys of the platform's `alerting` that this environment takes out again: `["heartbeat", "receivers.oncall.slack"]`.
+    #[schemars(extend("examples" = [["heartbeat", "receivers.oncall.slack"]]))]
+    unset: Option<Vec<String>>,
+}
+
+/// The server that sends mail.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// Host and port: 587 for mail that begins in clear and goes on encrypted, 465 for what is encrypted from the start.
+    #[schemars(extend("format" = "host-port", "examples" = ["smtp.example.com:587"]))]
+    server: Option<String>,
+    /// Address that mail comes from.
+    #[schemars(extend("format" = "mail-address", "examples" = ["alerts@example.com"]))]
+    from: Option<String>,
+    /// Account on the server. Its password is a secret that is given.
+    #[schemars(length(min = 1))]
+    #[schemars(extend("examples" = ["alerts@example.com"]))]
+    user: Option<String>,
+    /// Whether nothing is sent unencrypted.
+    #[schemars(extend("default" = true, "examples" = [false]))]
+    tls: Option<bool>,
+}
+
+/// Someone who can be told: by each of the ways that are given.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Receiver {
+    /// Mail addresses.
+    #[schemars(extend("items" = { "type": "string", "format": "mail-address" }))]
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "examples" = [["oncall@example.com"]]))]
+    email: Option<Vec<String>>,
+    /// Slack channel. The address of an incoming webhook for it is a secret that is given.
+    #[schemars(extend("format" = "slack-channel", "examples" = ["#data-alerts"]))]
+    slack: Option<String>,
+    /// Address that alerts are posted to as JSON; `true` where the address is a secret that is given.
+    #[schemars(extend("examples" = ["https://hooks.example.com/alerts"]))]
+    webhook: Option<Webhook>,
+}
+
+/// Address that alerts are posted to.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum Webhook {
+    /// A web address.
+    #[schemars(title = "a web address")]
+    Url(#[schemars(extend("format" = "url"))] String),
+    /// true
+    #[schemars(title = "true")]
+    Given(#[schemars(extend("const" = true))] bool),
+}
+
+/// Who is told of which alerts.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// How bad an alert must be.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    #[schemars(extend("default" = ["critical", "warning"], "examples" = [["critical"]]))]
+    severity: Option<Vec<AlertSeverity>>,
+    /// Components that it is about; all unless given.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    #[schemars(extend("examples" = [["postgresql", "minio"]]))]
+    components: Option<Vec<String>>,
+    /// Owners of these components; all unless given.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "examples" = [["dba"]]))]
+    owners: Option<Vec<String>>,
+    /// Who is told.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "examples" = [["oncall"]]))]
+    receivers: Vec<String>,
+    /// Quiet hours in which this route tells nobody. What still fires when they end is told then.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "examples" = [["nights"]]))]
+    quiet: Option<Vec<String>>,
+}
+
+/// Times in which routes that name them tell nobody.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuietHours {
+    /// Days on which they begin; every day unless given.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "examples" = [["saturday", "sunday"]]))]
+    days: Option<Vec<Weekday>>,
+    /// When they begin.
+    #[schemars(extend("format" = "time-of-day", "default" = "00:00", "examples" = ["22:00"]))]
+    from: Option<String>,
+    /// When they end: on the next day, where that is earlier than `from`.
+    #[schemars(extend("format" = "time-of-day", "default" = "24:00", "examples" = ["06:00"]))]
+    to: Option<String>,
+    /// Time zone, by its name in the IANA's database.
+    #[schemars(extend("default" = "UTC", "examples" = ["Europe/Paris"]))]
+    zone: Option<String>,
+}
+
+/// A sign of life.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// One of the receivers. Unless it or `url` is given, the address that the sign is posted to is a secret that is given.
+    #[schemars(extend("examples" = ["watch"]))]
+    receiver: Option<String>,
+    /// Address that the sign is posted to.
+    #[schemars(extend("format" = "url", "examples" = ["https://heartbeat.example.com/lakehouse"]))]
+    url: Option<String>,
+    /// Time from one to the next.
+    #[schemars(extend("format" = "duration", "default" = "5min", "examples" = ["1min"]))]
+    interval: Option<String>,
+}
+
+/// An alert of your own.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRule {
+    /// Condition in PromQL. Its metrics must be known.
+    #[schemars(length(min = 1))]
+    #[schemars(extend("examples" = ["sum(rate(nginx_http_requests_total[5m])) > 500"]))]
+    expr: Option<String>,
+    /// How long it must hold before the alert fires, as in rules of Prometheus.
+    #[schemars(rename = "for")]
+    #[schemars(extend("format" = "rule-duration", "default" = "5m", "examples" = ["10m"]))]
+    hold: Option<String>,
+    /// How bad it is.
+    #[schemars(extend("default" = "warning", "examples" = ["critical"]))]
+    severity: Option<AlertSeverity>,
+    /// One line that says what is wrong.
+    #[schemars(length(min = 3))]
+    #[schemars(extend("examples" = ["The web server gets unusually many requests"]))]
+    summary: Option<String>,
+    /// What it means.
+    #[schemars(extend("examples" = ["{{ $value | humanize }} requests a second arrive; 500 is what it was sized for."]))]
+    description: Option<String>,
+    /// What to look at and what to do, as Markdown: a section of the runbook.
+    #[schemars(extend("examples" = ["Look at the access log for a client that repeats itself."]))]
+    runbook: Option<String>,
+    /// The component that it is about: it is routed as that one's alerts are.
+    #[schemars(extend("examples" = ["nginx"]))]
+    component: Option<String>,
 }

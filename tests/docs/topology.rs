@@ -42,6 +42,42 @@ const TABLES: &[(&str, &str, &str)] = &[
         "`VOLUME` is a volume of the blueprint.",
     ),
     (
+        "[alerting]",
+        "/properties/alerting",
+        "What it means and how it is put to use: [alerting.md](../alerting.md). `[environments.NAME.alerting]` takes the same \
+         keys and is laid over this table: see [merging.md](merging.md). `unset` has a meaning there only.",
+    ),
+    (
+        "[alerting.mail]",
+        "/properties/alerting/properties/mail",
+        "",
+    ),
+    (
+        "[alerting.receivers.NAME]",
+        "/properties/alerting/properties/receivers/additionalProperties",
+        "At least one of them.",
+    ),
+    (
+        "[[alerting.routes]]",
+        "/properties/alerting/properties/routes/items",
+        "",
+    ),
+    (
+        "[alerting.quiet_hours.NAME]",
+        "/properties/alerting/properties/quiet_hours/additionalProperties",
+        "Whole days unless `from` or `to` is given.",
+    ),
+    (
+        "[alerting.heartbeat]",
+        "/properties/alerting/properties/heartbeat",
+        "",
+    ),
+    (
+        "[alerting.rules.NAME]",
+        "/properties/alerting/properties/rules/additionalProperties",
+        "`NAME` begins with a capital: `OrdersStale`.",
+    ),
+    (
         "[environments.NAME]",
         "/properties/environments/additionalProperties",
         "",

@@ -28,6 +28,7 @@ use crate::blueprint::expression::{Expression, Names};
 use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
+use crate::platform::alerting::Alerting;
 use crate::platform::rules::Rules;
 use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
@@ -66,9 +67,10 @@ pub(super) fn finish(
     resolver: &mut Resolver<'_, '_>,
     bindings: &[Binding],
     edge: Option<(usize, String)>,
+    alerting: Alerting,
 ) -> Option<Platform> {
     let drafts = std::mem::take(&mut resolver.drafts);
-    let platform = Finish::new(resolver, &drafts, bindings, edge).run();
+    let platform = Finish::new(resolver, &drafts, bindings, edge).run(alerting);
     resolver.drafts = drafts;
     platform
 }
@@ -139,7 +141,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         }
     }
 
-    fn run(mut self) -> Option<Platform> {
+    fn run(mut self, alerting: Alerting) -> Option<Platform> {
         self.check_names();
         self.check_logs();
         let edge = self.the_edge();
@@ -245,6 +247,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             probes: self.watched.probes.clone(),
             traces,
             licences: super::licences(self.resolver.layered),
+            alerting,
             environment: {
                 let mut environment = self.resolver.environment.clone();
                 environment.profiles.extend(scheduled);
