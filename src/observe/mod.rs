@@ -3,6 +3,7 @@
 //! In come the parts of a platform that say what is measured and what it means, out come typed values and texts. Blueprints
 //! and topologies are unknown here: `resolve` fills in what they say, `check` and `backend` use what is made of it.
 
+pub mod alertmanager;
 pub mod promql;
 pub mod rules;
 pub mod scrape;

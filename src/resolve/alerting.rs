@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Resolver;
+use super::{Resolver, collect};
 use crate::diagnostic::{Finding, suggest};
 use crate::names;
 use crate::platform::TypedText;
@@ -22,7 +22,7 @@ use crate::topology::layer::{Sourced, UNKNOWN_NAME};
 use crate::units::Seconds;
 
 /// The capability of what tells people of alerts.
-const ALERTS: &str = "alerts";
+pub(super) const ALERTS: &str = "alerts";
 
 /// The capability of what finds out what is wrong.
 const METRICS: &str = "metrics";
@@ -221,14 +221,8 @@ impl Resolver<'_, '_> {
 
     /// Returns the component that provides a capability to the whole platform.
     fn provider_of(&self, capability: &str) -> Option<String> {
-        let provides = |draft: &&super::Draft<'_>| {
-            let mut provides = draft.blueprint.model.provides.values();
-            draft.unsupported.is_none() && provides.any(|provide| provide.capability == capability)
-        };
-        self.drafts
-            .iter()
-            .find(provides)
-            .map(|draft| draft.name.clone())
+        let found = collect::collector(&self.drafts, capability)?;
+        Some(self.drafts[found].name.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The last step of resolving: drafts, bindings and sizes become the platform.
 
+mod alerts;
 mod assemble;
 mod certificates;
 mod files;
@@ -16,6 +17,7 @@ mod workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::alerting::ALERTS;
 use super::component::Draft;
 use super::query::Asked;
 use super::service::Sized;
@@ -70,7 +72,7 @@ pub(super) fn finish(
     alerting: Alerting,
 ) -> Option<Platform> {
     let drafts = std::mem::take(&mut resolver.drafts);
-    let platform = Finish::new(resolver, &drafts, bindings, edge).run(alerting);
+    let platform = Finish::new(resolver, &drafts, bindings, edge, alerting).run();
     resolver.drafts = drafts;
     platform
 }
@@ -96,6 +98,9 @@ struct Finish<'f, 'a, 'r> {
     rules: Vec<Rules>,
     /// Queries whose metrics are to be known.
     asked: Asked,
+    /// Who is told of alerts, and the position of the service that tells.
+    alerting: Alerting,
+    teller: Option<usize>,
 }
 
 impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
@@ -104,6 +109,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         drafts: &'f [Draft<'a>],
         bindings: &'f [Binding],
         edge: Option<(usize, String)>,
+        alerting: Alerting,
     ) -> Self {
         let mut by_consumer = vec![Vec::new(); drafts.len()];
         let mut by_provider = vec![Vec::new(); drafts.len()];
@@ -138,10 +144,12 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             watched: Watched::default(),
             rules: vec![Rules::default(); drafts.len()],
             asked: Asked::default(),
+            alerting,
+            teller: None,
         }
     }
 
-    fn run(mut self, alerting: Alerting) -> Option<Platform> {
+    fn run(mut self) -> Option<Platform> {
         self.check_names();
         self.check_logs();
         let edge = self.the_edge();
@@ -165,6 +173,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .collect();
         self.bind_values(&service_names, &edge_names);
         let routes = self.routes(&endpoints);
+        self.teller = self.server(ALERTS).map(|(service, ..)| service);
         self.watched = self.watch(&service_names, &edge_names, &endpoints, edge.as_ref());
         let traces = self.traces();
         let flows = self.flows(&endpoints, edge.as_ref(), traces.as_ref());
@@ -172,6 +181,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
         self.binding_secrets(&mut secrets);
+        self.declare_alerting_secrets(&mut secrets);
         // What brings a cluster has to know what runs in it, what collects has to know everything.
         let (collectors, others): (Vec<usize>, Vec<usize>) =
             (0..self.drafts.len()).partition(|at| collect::is_collector(&self.drafts[*at]));
@@ -247,7 +257,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             probes: self.watched.probes.clone(),
             traces,
             licences: super::licences(self.resolver.layered),
-            alerting,
+            alerting: self.alerting,
             environment: {
                 let mut environment = self.resolver.environment.clone();
                 environment.profiles.extend(scheduled);

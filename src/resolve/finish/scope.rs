@@ -386,7 +386,7 @@ impl<'f> Finish<'f, '_, '_> {
         self.resolver.findings.append(&mut findings);
     }
 
-    fn secret_version(&self, name: &str) -> u32 {
+    pub(super) fn secret_version(&self, name: &str) -> u32 {
         self.resolver
             .layered
             .secret_versions

@@ -102,7 +102,10 @@ impl Finish<'_, '_, '_> {
     }
 
     /// Returns the service of what collects something, its port and what else its provide says.
-    fn server(&mut self, capability: &str) -> Option<(usize, String, BTreeMap<String, String>)> {
+    pub(super) fn server(
+        &mut self,
+        capability: &str,
+    ) -> Option<(usize, String, BTreeMap<String, String>)> {
         let component = collect::collector(self.drafts, capability)?;
         let draft = &self.drafts[component];
         let provides = &draft.blueprint.model.provides;
@@ -236,6 +239,12 @@ impl Finish<'_, '_, '_> {
         if let Some(collector) = collector.filter(|service| self.component_at(*service) == at) {
             names.insert("scrape_configs".to_owned(), self.scrape_configs(collector));
             names.insert("rule_files".to_owned(), self.rule_files());
+        }
+        if self
+            .teller
+            .is_some_and(|service| self.component_at(service) == at)
+        {
+            self.alerting_names(at, &mut names);
         }
         Value::Table(names)
     }

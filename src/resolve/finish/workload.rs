@@ -307,8 +307,16 @@ impl<'f> Finish<'f, '_, '_> {
             return None;
         }
         let mut known = Vec::new();
+        let mut written = Vec::new();
         for host in hosts {
-            let text = fill(draft, host, names, &keys, findings);
+            match host.parsed.fill(names) {
+                Ok(Value::List(all)) => {
+                    written.extend(all.iter().filter_map(Value::as_text).map(str::to_owned));
+                }
+                _ => written.push(fill(draft, host, names, &keys, findings)),
+            }
+        }
+        for text in written {
             let parsed = text
                 .rsplit_once(':')
                 .and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
@@ -574,6 +582,7 @@ impl<'f> Finish<'f, '_, '_> {
                     .filter_map(|binding| binding.secret.clone()),
             );
         }
+        secrets.extend(self.alerting_secrets(at, sized));
         secrets.into_iter().collect()
     }
 
