@@ -197,6 +197,7 @@ impl Compiler {
                     kind: secret.kind,
                     length: secret.length,
                     prefix: secret.prefix.clone(),
+                    token: secret.token.clone(),
                     purpose: secret.purpose.clone(),
                     consumers: consumers.remove(secret.name.as_str()).unwrap_or_default(),
                 })

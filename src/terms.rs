@@ -183,7 +183,19 @@ words! {
         Hex = "hex",
         /// Comes from elsewhere; the user puts it there.
         Given = "given",
+        /// A token that is signed with another secret (JSON Web Token, HS512): who has it proves to know that one.
+        Jwt = "jwt",
     }
+}
+
+/// What a token says, and what it is signed with.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The secret that it is signed with.
+    pub key: String,
+    /// What it says, by name.
+    pub claims: BTreeMap<String, String>,
 }
 
 impl Size {

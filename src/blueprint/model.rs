@@ -14,7 +14,7 @@ use super::logs::Logs;
 use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
     Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
-    SecretKind, Size, Target, Zone,
+    SecretKind, Size, Target, Token, Zone,
 };
 use crate::value::Value;
 
@@ -925,6 +925,8 @@ pub struct Secret {
     pub length: Option<u32>,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// What a token says, and the own secret that it is signed with.
+    pub token: Option<Token>,
     /// What it is for.
     pub purpose: Words,
     /// The user whose password it is: stores that keep pairs keep both.

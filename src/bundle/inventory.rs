@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::path::{BundlePath, PathError};
-use crate::terms::SecretKind;
+use crate::terms::{SecretKind, Token};
 
 /// The version of the format. It rises when an older Lakewright would misread a newer file.
 pub const SCHEMA: u32 = 1;
@@ -94,6 +94,9 @@ pub struct SecretSpec {
     /// Put before the value, and part of the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// What it says and what it is signed with, if it is a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
     /// What it protects, in a few words.
     pub purpose: String,
     /// The services that read it.

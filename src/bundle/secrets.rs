@@ -7,11 +7,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+use sha2::{Digest as _, Sha512};
+
 use super::INVENTORY;
 use super::inventory::{Inventory, InventoryError, SecretSpec};
 use super::path::BundlePath;
 use crate::host::{Host, HostError, Kind, Look, PLAIN_FILE, Plain, shown};
-use crate::terms::SecretKind;
+use crate::terms::{SecretKind, Token};
 
 /// The folder of the secrets in a bundle's folder.
 pub const FOLDER: &str = "secrets";
@@ -109,6 +112,8 @@ pub enum SecretsError {
     Name(String),
     /// Two secrets have this name.
     Duplicate(String),
+    /// A token does not say which other secret it is signed with, or something else does.
+    Token(String),
     /// A secret is to have no length, or more than [`LENGTH_LIMIT`].
     Length {
         /// The secret's name.
@@ -146,6 +151,10 @@ impl fmt::Display for SecretsError {
                 name.escape_debug()
             ),
             Self::Duplicate(name) => write!(out, "two secrets are called `{name}`"),
+            Self::Token(name) => write!(
+                out,
+                "the secret `{name}` cannot be made: a token is signed with another secret, and nothing else is"
+            ),
             Self::Length { name, length } => write!(
                 out,
                 "the secret `{name}` cannot have the length {length}: it must be from 1 to {LENGTH_LIMIT}"
@@ -175,12 +184,28 @@ pub fn init(host: &Host, dir: &Path) -> Result<SecretsReport, SecretsError> {
             report.present.push(spec.name);
         } else if spec.kind == SecretKind::Given {
             report.to_give.push((spec.name, spec.purpose));
-        } else if put(host, &path, value(host, &spec)?.as_bytes(), PRIVATE_FILE)? {
-            report.made.push(spec.name);
         } else {
-            report.present.push(spec.name);
+            let value = match &spec.token {
+                Some(token) => match key_of(host, &folder, token)? {
+                    Some(key) => signed(token, &key),
+                    None => {
+                        report.to_give.push((token.key.clone(), spec.purpose));
+                        continue;
+                    }
+                },
+                None => value(host, &spec)?,
+            };
+            if put(host, &path, value.as_bytes(), PRIVATE_FILE)? {
+                report.made.push(spec.name);
+            } else {
+                report.present.push(spec.name);
+            }
         }
     }
+    report.made.sort();
+    report.present.sort();
+    report.to_give.sort();
+    report.to_give.dedup_by(|one, other| one.0 == other.0);
     report.warnings.sort();
     Ok(report)
 }
@@ -200,6 +225,13 @@ fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
     let inventory = Inventory::parse(&text).map_err(|error| unusable(Some(error)))?;
     let mut specs = inventory.secrets;
     specs.sort();
+    let made: BTreeSet<String> = specs
+        .iter()
+        .filter(|spec| spec.token.is_none())
+        .map(|spec| spec.name.clone())
+        .collect();
+    // What tokens are signed with has to be there first.
+    specs.sort_by_key(|spec| spec.token.is_some());
     let mut names = BTreeSet::new();
     for spec in &specs {
         let is_plain =
@@ -211,7 +243,14 @@ fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
         if !names.insert(spec.name.to_lowercase()) {
             return Err(SecretsError::Duplicate(spec.name.clone()));
         }
-        let is_made = spec.kind != SecretKind::Given;
+        match (spec.kind, &spec.token) {
+            (SecretKind::Jwt, Some(token)) if made.contains(&token.key) => {}
+            (SecretKind::Jwt, _) | (_, Some(_)) => {
+                return Err(SecretsError::Token(spec.name.clone()));
+            }
+            (_, None) => {}
+        }
+        let is_made = !matches!(spec.kind, SecretKind::Given | SecretKind::Jwt);
         if is_made && !(1..=LENGTH_LIMIT).contains(&spec.length) {
             return Err(SecretsError::Length {
                 name: spec.name.clone(),
@@ -300,12 +339,56 @@ fn value(host: &Host, spec: &SecretSpec) -> Result<String, HostError> {
             host.random(&mut bytes)?;
             hex(&bytes)
         }
-        SecretKind::Given => String::new(),
+        SecretKind::Given | SecretKind::Jwt => String::new(),
     };
     Ok(format!(
         "{}{body}",
         spec.prefix.as_deref().unwrap_or_default()
     ))
+}
+
+/// Reads what a token is signed with, as those read it who verify the token: without a last line break.
+fn key_of(host: &Host, folder: &Path, token: &Token) -> Result<Option<Vec<u8>>, HostError> {
+    let Plain::File {
+        bytes: Some(mut key),
+        ..
+    } = host.read_plain(&folder.join(&token.key), |_| true)?
+    else {
+        return Ok(None);
+    };
+    if key.last() == Some(&b'\n') {
+        key.pop();
+    }
+    Ok((!key.is_empty()).then_some(key))
+}
+
+/// Makes a JSON Web Token that never expires, in the compact form (RFC 7515), signed with HMAC and SHA-512.
+fn signed(token: &Token, key: &[u8]) -> String {
+    let header = json!({ "alg": "HS512", "typ": "JWT" });
+    let claims = json!(token.claims);
+    let text = [header, claims].map(|part| base64url(part.to_string().as_bytes()));
+    let text = text.join(".");
+    let signature = base64url(&hmac(key, text.as_bytes()));
+    format!("{text}.{signature}")
+}
+
+/// Authenticates a message with SHA-512 (RFC 2104).
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 64] {
+    let mut block = [0; 128];
+    if key.len() > block.len() {
+        block[..64].copy_from_slice(&Sha512::digest(key));
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    let padded = |with: u8| block.map(|byte| byte ^ with);
+    let inner = Sha512::new().chain_update(padded(0x36)).chain_update(message);
+    let outer = Sha512::new().chain_update(padded(0x5c)).chain_update(inner.finalize());
+    outer.finalize().into()
+}
+
+/// Encodes bytes for URLs, without padding (RFC 4648, section 5).
+fn base64url(bytes: &[u8]) -> String {
+    base64(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -374,6 +457,15 @@ mod tests {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         assert_eq!(base64(&[0xfb, 0xef, 0xff]), "++//");
+    }
+
+    #[test]
+    fn authentication_is_that_of_the_rfc() {
+        // RFC 4231, test cases 2 and 6: a short key, and one longer than a block.
+        let first = hmac(b"Jefe", b"what do ya want for nothing?");
+        assert!(hex(&first).starts_with("164b7a7bfcf819e2e395fbe73b56e0a3"));
+        let message = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        assert!(hex(&hmac(&[0xaa; 131], message)).starts_with("80b24263c7c1a3ebb71493c1dd7be8b4"));
     }
 
     #[test]

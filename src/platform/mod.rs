@@ -15,7 +15,7 @@ use crate::source::Place;
 use crate::terms::{
     Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
     ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target,
-    Zone,
+    Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -935,6 +935,8 @@ pub struct Secret {
     pub length: u32,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// What it says and what it is signed with, if it is a token.
+    pub token: Option<Token>,
     /// What it is for.
     pub purpose: String,
     /// The user it belongs to, if it is a password.

@@ -1,5 +1,6 @@
 //! Secrets that are made in a bundle's folder.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -8,7 +9,7 @@ use lakewright::bundle::inventory::SecretSpec;
 use lakewright::bundle::secrets::{SecretsReport, init};
 use lakewright::bundle::write::write;
 use lakewright::host::{Fault, Host, Trouble};
-use lakewright::terms::SecretKind;
+use lakewright::terms::{SecretKind, Token};
 
 use crate::scene::{Node, Scene, sealed_with};
 
@@ -18,6 +19,7 @@ fn spec(name: &str, kind: SecretKind, length: u32, prefix: Option<&str>) -> Secr
         kind,
         length,
         prefix: prefix.map(str::to_owned),
+        token: None,
         purpose: "to open doors".to_owned(),
         consumers: vec!["door/lock".to_owned()],
     }
@@ -263,6 +265,50 @@ fn secrets_that_cannot_be_made_are_refused() {
     check_refused(
         vec![spec("a", SecretKind::Hex, 0, None)],
         "the secret `a` cannot have the length 0: it must be from 1 to 4096",
+    );
+    for (kind, key) in [
+        (SecretKind::Jwt, "../key"),
+        (SecretKind::Jwt, "token"),
+        (SecretKind::Hex, "key"),
+    ] {
+        let token = SecretSpec {
+            kind,
+            ..token("token", key)
+        };
+        check_refused(
+            [of("key"), vec![token]].concat(),
+            "the secret `token` cannot be made: a token is signed with another secret, and nothing else is",
+        );
+    }
+}
+
+fn token(name: &str, key: &str) -> SecretSpec {
+    SecretSpec {
+        token: Some(Token {
+            key: key.to_owned(),
+            claims: BTreeMap::from([("sub".to_owned(), "reader".to_owned())]),
+        }),
+        ..spec(name, SecretKind::Jwt, 0, None)
+    }
+}
+
+#[test]
+fn a_token_is_signed_with_another_secret() {
+    // The key comes after the token by name, and is made first all the same.
+    let scene = scene(vec![
+        token("a-token", "key"),
+        spec("key", SecretKind::Given, 0, None),
+    ]);
+    let report = init_in(&scene);
+    assert_eq!(report.to_give.len(), 1, "{report:?}");
+    assert!(!scene.path("secrets/a-token").exists());
+
+    fs::write(scene.path("secrets/key"), "a key\n").unwrap();
+    assert_eq!(init_in(&scene).made, ["a-token"]);
+    // By another program, with that key and without the line break.
+    assert_eq!(
+        value(&scene, "a-token"),
+        "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJyZWFkZXIifQ.0DZredPCYq-MLhBT19GeHa-WUkqGyCNCMYsKTHdKK320B5qquL_w8UT7fNK2pVTT3HzVXhTwNQgBm4DGSj9ASw"
     );
 }
 

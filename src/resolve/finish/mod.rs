@@ -224,7 +224,12 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             .iter()
             .flat_map(|service: &Service| &service.secrets)
             .collect();
-        secrets.retain(|name, _| used.contains(name));
+        let keys: BTreeSet<String> = secrets
+            .values()
+            .filter(|secret| used.contains(&secret.name))
+            .filter_map(|secret| secret.token.as_ref().map(|token| token.key.clone()))
+            .collect();
+        secrets.retain(|name, _| used.contains(name) || keys.contains(name));
         self.check_secret_versions(&secrets);
 
         let scheduled = services

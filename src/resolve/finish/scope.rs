@@ -12,7 +12,7 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::Secret;
-use crate::terms::Target;
+use crate::terms::{SecretKind, Target, Token};
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::value::Value;
 
@@ -365,6 +365,7 @@ impl<'f> Finish<'f, '_, '_> {
                         kind: secret.kind,
                         length: secret.length.unwrap_or(SECRET_LENGTH),
                         prefix: secret.prefix.clone(),
+                        token: signed(draft, key, secret, &mut findings),
                         user: secret.user.as_ref().map(|user| {
                             fill(
                                 draft,
@@ -406,6 +407,7 @@ impl<'f> Finish<'f, '_, '_> {
                         kind: spec.kind,
                         length: spec.length.unwrap_or(SECRET_LENGTH),
                         prefix: spec.prefix.clone(),
+                        token: None,
                         user: spec.user.as_ref().map(|user| {
                             let provider = &self.drafts[binding.provider];
                             let own = BTreeMap::from([(
@@ -446,4 +448,34 @@ impl<'f> Finish<'f, '_, '_> {
             }
         }
     }
+}
+
+/// Returns what a token of a component says, with the name that its key has in the platform.
+fn signed(
+    draft: &Draft<'_>,
+    key: &str,
+    secret: &crate::blueprint::model::Secret,
+    findings: &mut Vec<Finding>,
+) -> Option<Token> {
+    let known = &draft.blueprint.model.secrets;
+    let message = match (secret.kind, &secret.token) {
+        (SecretKind::Jwt, Some(token)) => match known.get(&token.key) {
+            Some(other) if other.kind != SecretKind::Jwt => {
+                return Some(Token {
+                    key: own_secret(&draft.name, &token.key),
+                    claims: token.claims.clone(),
+                });
+            }
+            Some(_) => format!("`{}` is a token itself, and signs none", token.key),
+            None => format!("there is no secret `{}`", token.key),
+        },
+        (SecretKind::Jwt, None) => {
+            "a token says in `token` what it is signed with, and what it says".to_owned()
+        }
+        (_, Some(_)) => "only a secret of the kind `jwt` has a `token`".to_owned(),
+        (_, None) => return None,
+    };
+    let place = draft.blueprint.place(["secrets", key]);
+    findings.push(Finding::new(&FAULTY_BLUEPRINT, place, message));
+    None
 }
