@@ -15,6 +15,7 @@ from pathlib import Path
 from checks import files, is_dockerfile
 from engine import Engine
 from images import Image, Images, starts
+from monitoring import Prometheus, used_metrics
 from report import Failure, Report, expect
 from toolbox import Toolbox, run
 
@@ -27,7 +28,7 @@ CONNECT = 'for t in "$@"; do { timeout 3 bash -c "exec 3<>/dev/tcp/$t" 2>/dev/nu
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
-    "superset-login", "reachability", "secrets", "start-again", "keeps-data", "stop",
+    "superset-login", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "start-again", "keeps-data", "stop",
 )  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
@@ -623,6 +624,23 @@ def wanted(report: Report, label: str) -> bool:
     return any(report.wants(f"{label}/{part}") for part in PARTS)
 
 
+def test_monitoring(report: Report, label: str, stack: Stack) -> None:
+    """What Prometheus sees of the rest, where there is one."""
+    for service in stack.of_kind("prometheus"):
+        prometheus = Prometheus(stack, service)
+        pretended = {name for name in stack.services if stack.stand_in(name) == PLACEHOLDER}
+        kept = {component(stack, name) for name in stack.services} - {component(stack, name) for name in pretended}
+        report.test(f"{label}/scrape-targets", lambda: prometheus.targets_up(pretended))
+        report.test(f"{label}/rules-loaded", prometheus.rules_loaded)
+        report.test(f"{label}/metrics-exist", lambda: prometheus.metrics_exist(used_metrics(stack.tools, stack.folder, kept)))
+        if stack.of_kind("alertmanager"):
+            report.test(f"{label}/alerts-arrive", prometheus.alerts_arrive)
+
+
+def component(stack: Stack, service: str) -> str:
+    return (stack.services[service].get("labels") or {}).get("lakewright.component", "")
+
+
 def test_stack(
     report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images, compiler: Callable
 ) -> None:
@@ -664,6 +682,7 @@ def test_stack(
                     report.test(f"{label}/routes", stack.proxy_routes)
                 if stack.of_kind("superset"):
                     report.test(f"{label}/superset-login", stack.superset_login)
+                test_monitoring(report, label, stack)
                 report.test(f"{label}/reachability", stack.only_wired_services_meet)
                 report.test(f"{label}/start-again", stack.start_again)
                 report.test(f"{label}/keeps-data", stack.keeps_data)
