@@ -4,8 +4,10 @@
 //! and topologies are unknown here: `resolve` fills in what they say, `check` and `backend` use what is made of it.
 
 pub mod alertmanager;
+pub mod cases;
 pub mod promql;
 pub mod rules;
+pub mod runbook;
 pub mod scrape;
 pub mod slo;
 

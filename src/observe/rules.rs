@@ -4,19 +4,92 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::promql::COMPONENT;
+use super::runbook;
+use crate::platform::Platform;
+use crate::platform::alerting::Alerting;
 use crate::platform::rules::{Alert, Rules};
 
-/// The rules of one component, with what all of its alerts bear.
+/// All rules of a platform, and what all alerts bear.
 #[derive(Debug)]
-pub struct Source<'r> {
-    /// Name of the component.
-    pub component: &'r str,
-    /// Its rules.
-    pub rules: &'r Rules,
-    /// Who looks after it.
-    pub owner: Option<&'r str>,
-    /// Links to the runbook's sections, by the alert's name.
-    pub runbook_urls: &'r BTreeMap<String, String>,
+pub struct All<'r> {
+    /// Components with their rules.
+    pub components: Vec<(&'r str, &'r Rules)>,
+    /// Alerts of the user's own.
+    pub own: &'r [Alert],
+    /// Who looks after components, and where the runbook lies.
+    pub alerting: &'r Alerting,
+}
+
+impl<'r> All<'r> {
+    /// Takes them from a platform.
+    pub fn of(platform: &'r Platform) -> Self {
+        let components = platform.components.iter();
+        Self {
+            components: components
+                .map(|component| (component.name.as_str(), &component.rules))
+                .collect(),
+            own: &platform.own_alerts,
+            alerting: &platform.alerting,
+        }
+    }
+
+    /// Lists all alerts, each with the component that it comes with.
+    pub fn alerts(&self) -> impl Iterator<Item = (Option<&'r str>, &'r Alert)> {
+        let of_components = self.components.iter().flat_map(|(component, rules)| {
+            let alerts = rules.alerts.iter();
+            alerts.map(|alert| (Some(*component), alert))
+        });
+        of_components.chain(self.own.iter().map(|alert| (None, alert)))
+    }
+
+    /// Makes the rule files, by the component's name. What is the user's own is in a file of its own.
+    pub fn files(&self) -> BTreeMap<String, RuleFile> {
+        let sections = runbook::sections(self);
+        let link = |component: Option<&str>, alert: &str| {
+            let mut all = sections.iter();
+            let section =
+                all.find(|section| section.component == component && section.alert.name == alert)?;
+            Some(section.link(self.alerting.runbook_url.as_deref()))
+        };
+        let mut files = BTreeMap::new();
+        for (component, rules) in &self.components {
+            let records = rules.records.iter().map(|record| Rule::Record {
+                record: record.name.clone(),
+                expr: record.expr.clone(),
+                labels: record.labels.clone(),
+            });
+            let owner = self.alerting.owner(component);
+            let alerts = rules.alerts.iter().map(|alert| {
+                let own = Some((*component, owner)).filter(|_| alert.own);
+                rule(alert, own, link(Some(component), &alert.name))
+            });
+            // One group: alerts are about what was recorded just before.
+            add(&mut files, component, records.chain(alerts).collect());
+        }
+        let mut own = OWN.to_owned();
+        while files.contains_key(&own) {
+            own = format!("{own}-{OWN}");
+        }
+        let alerts = self.own.iter();
+        let alerts = alerts.map(|alert| rule(alert, None, link(None, &alert.name)));
+        add(&mut files, &own, alerts.collect());
+        files
+    }
+}
+
+/// The name of the file of the user's own alerts.
+const OWN: &str = "own-rules";
+
+fn add(files: &mut BTreeMap<String, RuleFile>, name: &str, rules: Vec<Rule>) {
+    if !rules.is_empty() {
+        let name = name.to_owned();
+        let groups = vec![Group {
+            name: name.clone(),
+            rules,
+        }];
+        files.insert(name, RuleFile { groups });
+    }
 }
 
 /// A file of rules.
@@ -68,61 +141,13 @@ pub enum Rule {
     },
 }
 
-/// Makes the rule files of components that have rules, by the component's name.
-pub fn files<'r>(sources: impl IntoIterator<Item = Source<'r>>) -> BTreeMap<String, RuleFile> {
-    let sources = sources.into_iter();
-    let sources = sources
-        .filter(|source| !source.rules.records.is_empty() || !source.rules.alerts.is_empty());
-    sources
-        .map(|source| (source.component.to_owned(), file(&source)))
-        .collect()
-}
-
-fn file(source: &Source<'_>) -> RuleFile {
-    let records = source.rules.records.iter().map(|record| Rule::Record {
-        record: record.name.clone(),
-        expr: record.expr.clone(),
-        labels: record.labels.clone(),
-    });
-    let alerts = source.rules.alerts.iter().map(|alert| rule(source, alert));
-    // One group: alerts are about what was recorded just before.
-    RuleFile {
-        groups: vec![Group {
-            name: source.component.to_owned(),
-            rules: records.chain(alerts).collect(),
-        }],
-    }
-}
-
-fn rule(source: &Source<'_>, alert: &Alert) -> Rule {
-    let url = source.runbook_urls.get(&alert.name).cloned();
-    let annotations = [
-        ("summary", Some(alert.summary.clone())),
-        ("description", Some(alert.description.clone())),
-        ("runbook_url", url),
-    ];
-    Rule::Alert {
-        alert: alert.name.clone(),
-        expr: alert.expr.clone(),
-        hold: alert.hold.clone(),
-        keep_firing_for: alert.keep_firing_for.clone(),
-        labels: labels(alert, source.component, source.owner),
-        annotations: annotations
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, text?)))
-            .collect(),
-    }
-}
-
-/// Returns the labels that an alert is sent with, beside those of what it is about.
-pub fn labels(alert: &Alert, component: &str, owner: Option<&str>) -> BTreeMap<String, String> {
+/// Makes the rule of an alert, which bears the component that it is about and who looks after that, if it is about one.
+fn rule(alert: &Alert, own: Option<(&str, Option<&str>)>, url: Option<String>) -> Rule {
     let mut labels = alert.labels.clone();
-    // Series of others say themselves whose they are.
-    let own = alert.own.then_some(component);
     let all = [
         ("severity", Some(alert.severity.word())),
-        ("component", own),
-        ("owner", owner.filter(|_| alert.own)),
+        (COMPONENT, own.map(|(component, _)| component)),
+        ("owner", own.and_then(|(_, owner)| owner)),
     ];
     for (name, value) in all {
         if let Some(value) = value {
@@ -131,5 +156,20 @@ pub fn labels(alert: &Alert, component: &str, owner: Option<&str>) -> BTreeMap<S
                 .or_insert_with(|| value.to_owned());
         }
     }
-    labels
+    let annotations = [
+        ("summary", Some(alert.summary.clone())),
+        ("description", alert.description.clone()),
+        ("runbook_url", url),
+    ];
+    Rule::Alert {
+        alert: alert.name.clone(),
+        expr: alert.expr.clone(),
+        hold: alert.hold.clone(),
+        keep_firing_for: alert.keep_firing_for.clone(),
+        labels,
+        annotations: annotations
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)))
+            .collect(),
+    }
 }

@@ -58,6 +58,8 @@ pub struct Platform {
     pub licences: LicencePolicy,
     /// Who is told of alerts, when and how.
     pub alerting: alerting::Alerting,
+    /// Alerts of the user's own, sorted by name.
+    pub own_alerts: Vec<rules::Alert>,
 }
 
 /// Where and how large the platform runs.

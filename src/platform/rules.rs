@@ -72,9 +72,9 @@ pub struct Alert {
     pub labels: BTreeMap<String, String>,
     /// What is so, in one line; Prometheus fills `{{ }}` in.
     pub summary: String,
-    /// What it means; Prometheus fills `{{ }}` in.
-    pub description: String,
-    /// What to look at and what to do, in Markdown.
+    /// What it means, if that is said; Prometheus fills `{{ }}` in.
+    pub description: Option<String>,
+    /// What to look at and what to do, in Markdown; empty where nobody says.
     pub runbook: String,
     /// Series with which it fires, and with which it does not.
     pub cases: Vec<Case>,

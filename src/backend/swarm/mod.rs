@@ -100,6 +100,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let readme = super::readme::swarm::render(platform, project);
     files.add("README.md", readme, false, place);
     files.add_scripts(platform);
+    super::alerts::add(platform, &mut files);
     files.ignore_secrets(place);
     files.finish()
 }

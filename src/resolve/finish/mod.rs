@@ -31,7 +31,7 @@ use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
 use crate::platform::alerting::Alerting;
-use crate::platform::rules::Rules;
+use crate::platform::rules::{Alert, Rules};
 use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
@@ -98,6 +98,8 @@ struct Finish<'f, 'a, 'r> {
     rules: Vec<Rules>,
     /// Queries whose metrics are to be known.
     asked: Asked,
+    /// Alerts of the user's own.
+    own_alerts: Vec<Alert>,
     /// Who is told of alerts, and the position of the service that tells.
     alerting: Alerting,
     teller: Option<usize>,
@@ -143,6 +145,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             serving: Vec::new(),
             watched: Watched::default(),
             rules: vec![Rules::default(); drafts.len()],
+            own_alerts: Vec::new(),
             asked: Asked::default(),
             alerting,
             teller: None,
@@ -209,6 +212,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 (at, scope)
             })
             .collect();
+        self.own_alerts = self.alerts_of_the_user();
         self.check_metrics();
         for (at, mut scope) in scopes {
             let monitoring = self.monitoring(at);
@@ -263,6 +267,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             traces,
             licences: super::licences(self.resolver.layered),
             alerting: self.alerting,
+            own_alerts: self.own_alerts,
             environment: {
                 let mut environment = self.resolver.environment.clone();
                 environment.profiles.extend(scheduled);

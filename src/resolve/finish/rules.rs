@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::query::{Asked, Written};
+use super::super::query::{Asked, PROMQL_ERROR, Written};
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::{Names, Text};
@@ -11,7 +11,7 @@ use crate::blueprint::monitoring::{self, ALERTS_FILE, FilledWords, METRICS_FILE}
 use crate::diagnostic::Finding;
 use crate::observe;
 use crate::observe::promql::{Query, is_duration};
-use crate::observe::rules::Source;
+use crate::observe::rules::All;
 use crate::observe::slo::{self, Budget, SPEEDS, WINDOWS};
 use crate::platform::rules::{Alert, Case, Metric, Record, Rules};
 use crate::source::{KeyPath, Sources};
@@ -59,17 +59,68 @@ impl Finish<'_, '_, '_> {
         self.resolver.findings.extend(findings);
     }
 
+    /// Resolves the user's own alerts.
+    pub(super) fn alerts_of_the_user(&mut self) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        let mut findings = Vec::new();
+        for rule in &self.alerting.rules {
+            let written = Written {
+                text: rule.expr.clone(),
+                source: rule.expr.clone(),
+                place: rule.expr_place.clone(),
+            };
+            let query = written.parse(self.resolver.sources).and_then(|query| {
+                self.asked.add(query.clone(), written);
+                match &rule.component {
+                    None => Ok(query),
+                    Some(component) => query.of_component(component).map_err(|fault| {
+                        Finding::new(&PROMQL_ERROR, rule.expr_place.clone(), fault.message)
+                    }),
+                }
+            });
+            let query = match query {
+                Ok(query) => query,
+                Err(finding) => {
+                    findings.push(finding);
+                    continue;
+                }
+            };
+            let mut labels = BTreeMap::new();
+            let component = rule.component.clone();
+            labels.extend(component.map(|name| (observe::promql::COMPONENT.to_owned(), name)));
+            let owner = rule
+                .component
+                .as_ref()
+                .and_then(|name| self.alerting.owner(name));
+            labels.extend(owner.map(|owner| ("owner".to_owned(), owner.to_owned())));
+            alerts.push(Alert {
+                name: rule.name.clone(),
+                expr: query.to_string(),
+                own: false,
+                hold: Some(rule.hold.clone()),
+                keep_firing_for: None,
+                severity: rule.severity,
+                labels,
+                summary: rule.summary.clone(),
+                description: rule.description.as_ref().map(|(text, _)| text.clone()),
+                runbook: rule.runbook.clone().unwrap_or_default(),
+                cases: Vec::new(),
+                place: rule.place.clone(),
+            });
+        }
+        self.resolver.findings.append(&mut findings);
+        alerts
+    }
+
     /// Returns the rule files of all components, as values.
     pub(super) fn rule_files(&self) -> Value {
-        let urls = BTreeMap::new();
-        let sources = self.drafts.iter().zip(&self.rules);
-        let files = observe::rules::files(sources.map(|(draft, rules)| Source {
-            component: &draft.name,
-            rules,
-            owner: None,
-            runbook_urls: &urls,
-        }));
-        observe::value(&files)
+        let drafts = self.drafts.iter().map(|draft| draft.name.as_str());
+        let all = All {
+            components: drafts.zip(&self.rules).collect(),
+            own: &self.own_alerts,
+            alerting: &self.alerting,
+        };
+        observe::value(&all.files())
     }
 }
 
@@ -287,7 +338,7 @@ impl Reader<'_> {
             severity: alert.severity,
             labels,
             summary,
-            description: description?,
+            description: Some(description?),
             runbook: runbook?,
             cases,
             place: self.place(path),
@@ -403,7 +454,7 @@ impl Reader<'_> {
                     severity: speed.severity,
                     labels: labels.clone(),
                     summary: summary.clone(),
-                    description: description.clone(),
+                    description: Some(description.clone()),
                     runbook: runbook.clone(),
                     cases: speed.cases(name, component, budget),
                     place: self.place(path),
