@@ -211,6 +211,38 @@ impl Size {
 }
 
 words! {
+    /// How a panel of a dashboard shows its series.
+    PanelKind {
+        /// Lines over time.
+        TimeSeries = "timeseries",
+        /// The last value, large.
+        Stat = "stat",
+        /// The last value between a least and a most.
+        Gauge = "gauge",
+        /// Last values as bars.
+        BarGauge = "bargauge",
+        /// Last values as rows.
+        Table = "table",
+        /// States over time.
+        StateTimeline = "state-timeline",
+        /// Buckets of a histogram over time.
+        Heatmap = "heatmap",
+    }
+}
+
+words! {
+    /// The part of the platform's overview that a panel also appears in.
+    OverviewPart {
+        /// Whether what users ask for is done.
+        Services = "services",
+        /// How much room is left: memory, processors, disks.
+        Capacity = "capacity",
+        /// Whether data arrives and is transformed.
+        Pipelines = "pipelines",
+    }
+}
+
+words! {
     /// How much a notice of a blueprint matters.
     NoticeLevel {
         /// Something to know.

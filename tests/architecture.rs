@@ -237,8 +237,8 @@ fn no_system_is_named_in_the_sources() {
     let systems = support::names("blueprints");
     assert!(systems.len() > 5);
     for (file, text) in sources() {
-        // Quoting is named after the language of the file, which bears its system's name.
-        if file == "template/filters.rs" {
+        // Quoting is named after the language of the file, the type of a data source after what it asks.
+        if ["template/filters.rs", "observe/grafana/mod.rs"].contains(&file.as_str()) {
             continue;
         }
         for (line, words) in code(&text) {

@@ -3,6 +3,7 @@
 //! In come the folders embedded in the binary and the user's own, out come [`Blueprint`]s: typed, with the text of
 //! every file beside them. What a blueprint says is evaluated in `resolve`; this stage knows no topology.
 
+pub mod dashboard;
 pub mod expression;
 pub mod logs;
 pub mod model;
@@ -58,6 +59,8 @@ pub struct Blueprint {
     pub metrics: monitoring::Metrics,
     /// `alerts.toml`: when somebody is told.
     pub alerts: monitoring::Alerts,
+    /// `dashboard.toml`: what people look at.
+    pub dashboard: Option<dashboard::Dashboard>,
     /// All other files, by their path in the folder.
     pub files: BTreeMap<String, FileId>,
     /// SHA-256 over the names and contents of all files but the README, in hexadecimal.
@@ -252,8 +255,11 @@ fn read<'a>(
         own,
     )
     .map(|read| read.and_then(|(file, alerts)| monitoring::alerts(alerts, file)));
+    let dashboard = beside(sources, &ids, dashboard::FILE_NAME, &dashboard::SCHEMA, own)
+        .map(|read| read.map(|(_, dashboard)| Some(dashboard)));
     let metrics = or_report(metrics, &mut findings);
     let alerts = or_report(alerts, &mut findings);
+    let dashboard = or_report(dashboard, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -263,6 +269,7 @@ fn read<'a>(
         file,
         metrics,
         alerts,
+        dashboard,
         files: ids,
         digest: digest
             .finalize()

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 
 use super::{Session, Status};
+use crate::blueprint::dashboard::Dashboard;
 use crate::blueprint::model::Blueprint;
 use crate::bundle::inventory::Inventory;
 use crate::host::HostError;
@@ -22,6 +23,8 @@ enum Name {
     Topology,
     /// blueprint.toml
     Blueprint,
+    /// dashboard.toml
+    Dashboard,
     /// bundle.json
     Bundle,
 }
@@ -33,6 +36,7 @@ pub type Document = fn() -> String;
 pub const SCHEMAS: &[(&str, Document)] = &[
     ("topology", document::<Topology>),
     ("blueprint", document::<Blueprint>),
+    ("dashboard", document::<Dashboard>),
     ("bundle", document::<Inventory>),
 ];
 
@@ -50,6 +54,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
     let text = match arguments.name {
         Name::Topology => document::<Topology>(),
         Name::Blueprint => document::<Blueprint>(),
+        Name::Dashboard => document::<Dashboard>(),
         Name::Bundle => document::<Inventory>(),
     };
     session.host.print(&text)?;

@@ -5,6 +5,7 @@
 
 pub mod alertmanager;
 pub mod cases;
+pub mod grafana;
 pub mod promql;
 pub mod rules;
 pub mod runbook;

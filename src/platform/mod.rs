@@ -5,6 +5,7 @@
 
 pub mod alerting;
 pub mod budget;
+pub mod dashboard;
 pub mod rules;
 pub mod scrape;
 
@@ -292,6 +293,8 @@ pub struct Component {
     pub operators: BTreeMap<String, Operator>,
     /// Metrics that it exports, and rules about them.
     pub rules: rules::Rules,
+    /// What people look at to see how it does, if its blueprint says so.
+    pub dashboard: Option<dashboard::Dashboard>,
 }
 
 /// A Kubernetes object of an operator.

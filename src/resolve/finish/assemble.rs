@@ -209,6 +209,7 @@ impl<'f> Finish<'f, '_, '_> {
                 .collect(),
             objects,
             rules: self.rules[at].clone(),
+            dashboard: self.dashboards[at].clone(),
         };
         (component, services)
     }

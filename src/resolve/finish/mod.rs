@@ -3,6 +3,7 @@
 mod alerts;
 mod assemble;
 mod certificates;
+mod dashboard;
 mod files;
 mod flows;
 mod guests;
@@ -31,6 +32,7 @@ use crate::blueprint::model::Filled;
 use crate::diagnostic::Finding;
 use crate::names;
 use crate::platform::alerting::Alerting;
+use crate::platform::dashboard::Dashboard;
 use crate::platform::rules::{Alert, Rules};
 use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
 use crate::source::Place;
@@ -96,6 +98,8 @@ struct Finish<'f, 'a, 'r> {
     watched: Watched,
     /// Metrics and rules of each component, once they are known.
     rules: Vec<Rules>,
+    /// What people look at to see how each component does.
+    dashboards: Vec<Option<Dashboard>>,
     /// Queries whose metrics are to be known.
     asked: Asked,
     /// Alerts of the user's own.
@@ -146,6 +150,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             watched: Watched::default(),
             rules: vec![Rules::default(); drafts.len()],
             own_alerts: Vec::new(),
+            dashboards: vec![None; drafts.len()],
             asked: Asked::default(),
             alerting,
             teller: None,
@@ -201,6 +206,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             }
             let scope = self.scope(at, names, &mut secrets);
             self.rules[at] = self.rules_of(at, &scope);
+            self.dashboards[at] = self.dashboard_of(at, &scope);
             made.insert(at, self.component(at, &scope, &urls[at]));
         }
         let scopes: Vec<(usize, Scope)> = collectors
@@ -209,6 +215,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
                 let names = self.names_of(at, &service_names[at], &edge_names);
                 let scope = self.scope(at, names, &mut secrets);
                 self.rules[at] = self.rules_of(at, &scope);
+                self.dashboards[at] = self.dashboard_of(at, &scope);
                 (at, scope)
             })
             .collect();

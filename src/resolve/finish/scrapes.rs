@@ -33,6 +33,9 @@ const REACHABLE: &str = "reachable";
 /// The authority's certificate in the folder of a service's own.
 const AUTHORITY_FILE: &str = "ca.crt";
 
+/// The capability of what shows dashboards.
+const DASHBOARDS: &str = "dashboards";
+
 /// What a machine is called of which nobody said the name.
 const THIS_MACHINE: &str = "localhost";
 
@@ -245,6 +248,9 @@ impl Finish<'_, '_, '_> {
             .is_some_and(|service| self.component_at(service) == at)
         {
             self.alerting_names(at, &mut names);
+        }
+        if collect::collector(self.drafts, DASHBOARDS) == Some(at) {
+            names.insert("dashboard_files".to_owned(), self.dashboard_files());
         }
         Value::Table(names)
     }
