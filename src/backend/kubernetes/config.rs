@@ -22,37 +22,81 @@ pub(super) fn key(file: &File) -> String {
     file.source.replace('/', "_")
 }
 
-/// Names the ConfigMap of a service: changed content is another object, so that pods are replaced, and one that is
-/// rolled back finds its own again.
-pub(super) fn name(service: &Service) -> String {
-    let mut all = String::new();
-    for file in service.files.values() {
-        all.push_str(&format!(
-            "{}\0{}\0{}\0",
-            key(file),
-            file.content.len(),
-            file.content
-        ));
-    }
-    format!("{}-{}", service.name, short_digest(&all))
+/// Most bytes of files in one ConfigMap: what it holds may have 1 MiB, keys and all.
+const LARGEST: usize = 900 * 1024;
+
+/// The files of a service that are in one ConfigMap.
+pub(super) struct Part<'p> {
+    /// Name of the ConfigMap: changed content is another object, so that pods are replaced, and one that is rolled back
+    /// finds its own again.
+    pub(super) name: String,
+    /// The files, by their key in it.
+    pub(super) files: BTreeMap<String, &'p File>,
 }
 
-/// Makes the ConfigMap of a service's files, if it has any.
-pub(super) fn map(context: &Context<'_>, service: &Service) -> Option<Object> {
-    if service.files.is_empty() || !service.is_ours() {
-        return None;
+/// Shares a service's files out among ConfigMaps: one is enough for most.
+pub(super) fn parts(service: &Service) -> Vec<Part<'_>> {
+    let mut shares: Vec<BTreeMap<String, &File>> = Vec::new();
+    let mut room = 0;
+    for file in service.files.values() {
+        let key = key(file);
+        // Several paths may be those of one file.
+        if shares.iter().any(|share| share.contains_key(&key)) {
+            continue;
+        }
+        if shares.is_empty() || room < file.content.len() {
+            shares.push(BTreeMap::new());
+            room = LARGEST;
+        }
+        room = room.saturating_sub(file.content.len());
+        if let Some(share) = shares.last_mut() {
+            share.insert(key, file);
+        }
     }
-    let data: BTreeMap<String, String> = service
-        .files
-        .values()
-        .map(|file| (key(file), file.content.to_string()))
-        .collect();
-    Some(Object::new(&ConfigMap {
-        metadata: context.meta(name(service), context.service_labels(service)),
-        data: Some(data),
-        immutable: Some(true),
-        ..ConfigMap::default()
-    }))
+    if shares.len() == 1 {
+        let name = format!("{}-{}", service.name, digest(service.files.values()));
+        let parts = shares.into_iter().map(|files| Part {
+            name: name.clone(),
+            files,
+        });
+        return parts.collect();
+    }
+    let parts = shares.into_iter().zip(1..).map(|(files, number)| Part {
+        name: format!(
+            "{}-{number}-{}",
+            service.name,
+            digest(files.values().copied())
+        ),
+        files,
+    });
+    parts.collect()
+}
+
+fn digest<'f>(files: impl Iterator<Item = &'f File>) -> String {
+    let mut all = String::new();
+    for file in files {
+        let length = file.content.len();
+        all.push_str(&format!("{}\0{length}\0{}\0", key(file), file.content));
+    }
+    short_digest(&all)
+}
+
+/// Makes the ConfigMaps of a service's files.
+pub(super) fn maps(context: &Context<'_>, service: &Service) -> Vec<Object> {
+    if !service.is_ours() {
+        return Vec::new();
+    }
+    let parts = parts(service).into_iter().map(|part| {
+        let data = part.files.iter();
+        let data = data.map(|(key, file)| (key.clone(), file.content.to_string()));
+        Object::new(&ConfigMap {
+            metadata: context.meta(part.name, context.service_labels(service)),
+            data: Some(data.collect()),
+            immutable: Some(true),
+            ..ConfigMap::default()
+        })
+    });
+    parts.collect()
 }
 
 /// Returns the key of a secret's value in its object.

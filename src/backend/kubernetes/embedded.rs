@@ -88,7 +88,7 @@ pub(in crate::backend) fn embedded(
         for at in services {
             let service = context.service(at);
             objects.extend(identity::objects(&context, service));
-            objects.extend(config::map(&context, service));
+            objects.extend(config::maps(&context, service));
             objects.extend(service::objects(&context, service));
             objects.extend(entrance(&context, at));
             objects.extend(network_policy::service(&context, at));

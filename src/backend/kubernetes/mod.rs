@@ -240,7 +240,7 @@ impl Manifests {
             for at in positions {
                 let service = context.service(at);
                 let mut objects = identity::objects(context, service);
-                objects.extend(config::map(context, service));
+                objects.extend(config::maps(context, service));
                 objects.extend(certificates::service(context, at));
                 objects.extend(service::objects(context, service));
                 objects.extend(network_policy::service(context, at));

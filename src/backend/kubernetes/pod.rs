@@ -1,11 +1,11 @@
 //! Pods: one container each, run by a user of its own, that may write only where its blueprint says.
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource,
-    EnvVar, EnvVarSource, ExecAction, HTTPGetAction, HostPathVolumeSource, KeyToPath, Lifecycle,
-    LifecycleHandler, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
-    ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
+    Affinity, Capabilities, ConfigMapProjection, ConfigMapVolumeSource, Container, ContainerPort,
+    EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, HostPathVolumeSource,
+    KeyToPath, Lifecycle, LifecycleHandler, NodeAffinity, NodeSelector, NodeSelectorRequirement,
+    NodeSelectorTerm, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
     ResourceRequirements, SeccompProfile, SecretKeySelector, SecretProjection, SecretVolumeSource,
     SecurityContext, SleepAction, TCPSocketAction, Toleration, TopologySpreadConstraint, Volume,
     VolumeMount, VolumeProjection, WeightedPodAffinityTerm,
@@ -425,30 +425,7 @@ fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
             ..Volume::default()
         });
     }
-    if !service.files.is_empty() {
-        let items = service.files.values().map(|file| KeyToPath {
-            key: config::key(file),
-            path: config::key(file),
-            mode: file.executable.then_some(RUN),
-        });
-        let mut items: Vec<KeyToPath> = items.collect();
-        items.sort_by(|left, right| left.key.cmp(&right.key));
-        items.dedup_by(|left, right| left.key == right.key);
-        volumes.push(Volume {
-            name: FILES.to_owned(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: config::name(service),
-                default_mode: Some(READ),
-                items: service
-                    .files
-                    .values()
-                    .any(|file| file.executable)
-                    .then_some(items),
-                optional: None,
-            }),
-            ..Volume::default()
-        });
-    }
+    volumes.extend(files(service));
     let mounted = config::mounted_secrets(service);
     if !mounted.is_empty() {
         let sources = mounted.iter().map(|name| {
@@ -506,6 +483,53 @@ fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
         }
     }
     volumes
+}
+
+/// Makes the volume of a service's files, from all of its ConfigMaps.
+fn files(service: &Service) -> Option<Volume> {
+    let parts = config::parts(service);
+    let can_run = service.files.values().any(|file| file.executable);
+    let items = |part: &config::Part<'_>| {
+        let items = part.files.iter().map(|(key, file)| KeyToPath {
+            key: key.clone(),
+            path: key.clone(),
+            mode: file.executable.then_some(RUN),
+        });
+        can_run.then(|| items.collect())
+    };
+    let volume = Volume {
+        name: FILES.to_owned(),
+        ..Volume::default()
+    };
+    match parts.as_slice() {
+        [] => None,
+        [part] => Some(Volume {
+            config_map: Some(ConfigMapVolumeSource {
+                name: part.name.clone(),
+                default_mode: Some(READ),
+                items: items(part),
+                optional: None,
+            }),
+            ..volume
+        }),
+        several => {
+            let sources = several.iter().map(|part| VolumeProjection {
+                config_map: Some(ConfigMapProjection {
+                    name: part.name.clone(),
+                    items: items(part),
+                    optional: None,
+                }),
+                ..VolumeProjection::default()
+            });
+            Some(Volume {
+                projected: Some(ProjectedVolumeSource {
+                    default_mode: Some(READ),
+                    sources: Some(sources.collect()),
+                }),
+                ..volume
+            })
+        }
+    }
 }
 
 /// Names a volume in a pod after the blueprint's.

@@ -315,6 +315,49 @@ fn running(more: &str, files: &[(&str, &str)]) -> Platform {
     platform(folder.collect(), &topology)
 }
 
+#[test]
+fn files_that_are_too_large_for_one_object_are_shared_out() {
+    let names = ["a", "b", "c", "d"];
+    let files = names.map(|name| format!("files.\"/etc/{name}.txt\" = \"{name}.static\"\n"));
+    let blueprint = BLUEPRINT.replace(
+        "[services.idle]\n",
+        &format!("[services.idle]\n{}", files.concat()),
+    );
+    let mut folder = BTreeMap::from([("blueprint.toml".to_owned(), blueprint)]);
+    for name in names {
+        folder.insert(format!("{name}.static"), name.repeat(400 * 1024));
+    }
+    let platform = platform(folder, TOPOLOGY);
+    let cluster = platform.environment.cluster.as_ref().expect("a cluster");
+    let context = Context::new(&platform, cluster);
+    let services = platform.services.iter();
+    let at = services
+        .enumerate()
+        .find(|(_, service)| service.key == "idle");
+    let (at, service) = at.expect("the service");
+    let mut made = BTreeMap::new();
+    for object in config::maps(&context, service) {
+        let data = object.json["data"].as_object().expect("its data").clone();
+        let bytes: usize = data
+            .values()
+            .filter_map(|text| text.as_str())
+            .map(str::len)
+            .sum();
+        assert!(bytes < 1024 * 1024, "{bytes}");
+        made.insert(
+            object.json["metadata"]["name"].clone().to_string(),
+            data.len(),
+        );
+    }
+    assert_eq!(made.values().sum::<usize>(), names.len());
+    assert_eq!(made.len(), 2);
+    let workload = workload::object(&context, at).expect("a workload");
+    let text = workload.json.to_string();
+    for name in made.keys() {
+        assert!(text.contains(name.as_str()), "{name}: {text}");
+    }
+}
+
 fn workloads(part: impl Fn(&Context<'_>, usize) -> Vec<Object>) -> String {
     made_of(&running("", &[]), |context| {
         of_services(context, |at| part(context, at)).collect()
@@ -333,7 +376,7 @@ fn what_a_service_needs_beside_its_workload() {
     insta::assert_snapshot!(workloads(|context, at| {
         let service = context.service(at);
         let mut objects = identity::objects(context, service);
-        objects.extend(config::map(context, service));
+        objects.extend(config::maps(context, service));
         objects.extend(service::objects(context, service));
         objects.extend(availability::disruption_budget(context, service));
         objects.extend(availability::autoscaler(context, service));
