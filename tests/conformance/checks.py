@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboards import BROKEN, dashboards_fit, is_dashboard
 from report import Failure, expect
 from toolbox import PATH, Toolbox, run
 
@@ -187,6 +188,7 @@ CHECKS = [
     Check("hadolint", is_dockerfile, docker_files, ("Dockerfile", "FROM debian\nRUN cd /tmp\n")),
     Check("crontab", is_crontab, crontabs, ("backup.cron", "61 2 * * * true\n")),
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
+    Check("grafana-types", is_dashboard, dashboards_fit, ("a.json", BROKEN)),
     Check(
         "compose-config",
         lambda path: path.name in COMPOSE_FILES,

@@ -30,6 +30,7 @@ APT = {
     "dockerd": "docker.io",
     "ip": "iproute2",
     "iptables": "iptables",
+    "npm": "npm",
     "nsenter": "util-linux",
     "openssl": "openssl",
     "setpriv": "util-linux",
