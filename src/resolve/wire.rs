@@ -557,25 +557,36 @@ impl<'a> Resolver<'a, '_> {
     }
 }
 
-/// Fills in every text of a value. Entries that come out as nothing are left out of tables.
+/// Says whether nothing is left of what was written. What was written empty means something; what became empty does not.
+fn is_gone(filled: &Value, written: &Value) -> bool {
+    let emptied = match (filled, written) {
+        (Value::List(now), Value::List(before)) => now.is_empty() && !before.is_empty(),
+        _ => filled.is_empty_table() && !written.is_empty_table(),
+    };
+    *filled == Value::Null || emptied
+}
+
+/// Fills in every text of a value. What comes out as nothing is left out of tables and lists.
 pub(super) fn fill_value(value: &Value, names: &Names<'_>) -> Result<Value, String> {
     Ok(match value {
         Value::Text(text) if text.contains("${") => Text::parse(text)
             .and_then(|text| text.fill(names))
             .map_err(|error| format!("`{text}`: {error}"))?,
-        Value::List(items) => Value::List(
-            items
-                .iter()
-                .map(|item| fill_value(item, names))
-                .collect::<Result<_, _>>()?,
-        ),
+        Value::List(items) => {
+            let mut filled = Vec::new();
+            for written in items {
+                let item = fill_value(written, names)?;
+                if !is_gone(&item, written) {
+                    filled.push(item);
+                }
+            }
+            Value::List(filled)
+        }
         Value::Table(table) => {
             let mut filled = BTreeMap::new();
             for (key, written) in table {
                 let item = fill_value(written, names)?;
-                // What was written empty means something; what became empty does not.
-                let emptied = item.is_empty_table() && !written.is_empty_table();
-                if item != Value::Null && !emptied {
+                if !is_gone(&item, written) {
                     filled.insert(key.clone(), item);
                 }
             }

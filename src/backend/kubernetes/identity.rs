@@ -9,11 +9,10 @@ use crate::platform::Service;
 
 /// Makes the service account of a service, its role and their binding.
 pub(super) fn objects(context: &Context<'_>, service: &Service) -> Vec<Object> {
-    if service
-        .managed
-        .as_ref()
-        .is_some_and(|managed| !managed.launched)
-    {
+    let rules = service.cluster_api.iter().flat_map(|api| &api.rules);
+    let operated = service.managed.as_ref();
+    // An operator makes the account of its pods, unless they have rights that it does not give.
+    if operated.is_some_and(|managed| !managed.launched) && rules.clone().next().is_none() {
         return Vec::new();
     }
     let meta = || context.meta(service.account(), context.service_labels(service));
@@ -23,7 +22,6 @@ pub(super) fn objects(context: &Context<'_>, service: &Service) -> Vec<Object> {
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     })];
-    let rules = service.cluster_api.iter().flat_map(|api| &api.rules);
     let rules: Vec<PolicyRule> = rules
         .map(|rule| PolicyRule {
             api_groups: Some(rule.groups.clone()),
