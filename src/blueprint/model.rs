@@ -913,6 +913,8 @@ pub struct Volume {
     /// Kinds of storage it must not lie on, with the reason.
     #[serde(default, rename = "unsafe")]
     pub unsafe_on: BTreeMap<crate::terms::StorageKind, String>,
+    /// Leave it out when this is false, also where it is mounted.
+    pub when: Option<Expr>,
 }
 
 /// A secret of the component itself.
@@ -943,6 +945,8 @@ pub struct Account {
     pub user: Filled,
     /// Own secret that holds its password.
     pub secret: Option<String>,
+    /// Need whose secret holds its password.
+    pub secret_of: Option<String>,
     /// Service that it belongs to.
     pub service: String,
     /// What it is for.

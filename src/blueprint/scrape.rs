@@ -53,7 +53,7 @@ pub struct BasicAuth {
 #[serde(deny_unknown_fields)]
 pub struct HostMount {
     /// Its path there.
-    pub from: String,
+    pub from: Filled,
     /// Why it is looked at.
     pub why: String,
     /// Whether it may only be read.

@@ -41,7 +41,7 @@ pub(super) fn register(tera: &mut Tera) {
         ))
     });
     tera.register_filter("logstash", |value: &Value, _: Kwargs, _: &State| {
-        logstash(&single_line(value, "logstash")?)
+        logstash(value)
     });
     tera.register_filter("postgresql", |value: &Value, _: Kwargs, _: &State| {
         Ok::<_, Error>(format!(
@@ -104,8 +104,28 @@ fn shell(text: &str) -> String {
     }
 }
 
-/// Quotes a text for a pipeline of Logstash, which knows no escapes but that of the quote itself.
-fn logstash(text: &str) -> TeraResult<String> {
+/// Writes a value for a pipeline of Logstash, which knows no escapes but that of the quote itself.
+fn logstash(value: &Value) -> TeraResult<String> {
+    let items = |items: &mut dyn Iterator<Item = TeraResult<String>>, between: &str| {
+        Ok::<_, Error>(items.collect::<TeraResult<Vec<_>>>()?.join(between))
+    };
+    match serde_json::to_value(value).map_err(Error::message)? {
+        serde_json::Value::Array(list) => {
+            let mut list = list
+                .iter()
+                .map(|item| logstash(&Value::from_serializable(item)));
+            return Ok(format!("[{}]", items(&mut list, ", ")?));
+        }
+        serde_json::Value::Object(table) => {
+            let mut entries = table.iter().map(|(key, item)| {
+                let (key, item) = (Value::from(key.as_str()), Value::from_serializable(item));
+                Ok(format!("{} => {}", logstash(&key)?, logstash(&item)?))
+            });
+            return Ok(format!("{{ {} }}", items(&mut entries, " ")?));
+        }
+        _ => {}
+    }
+    let text = single_line(value, "logstash")?;
     if text.contains("${") {
         return Err(Error::message(
             "logstash has no way to write a literal `${`",
@@ -185,6 +205,8 @@ mod tests {
         );
         assert_eq!(render("{{ x | logstash }}", r#"a"b\d"#), r#"'a"b\d'"#);
         assert_eq!(render("{{ x | logstash }}", r"a'b\d"), r#""a'b\d""#);
+        assert_eq!(render("{{ [x, x] | logstash }}", "a"), "['a', 'a']");
+        assert_eq!(render("{{ {'k': x} | logstash }}", "a"), "{ 'k' => 'a' }");
         assert_eq!(render("{{ x | shell }}", "plain-word.1"), "plain-word.1");
         assert_eq!(render("{{ x | shell }}", ""), "''");
     }

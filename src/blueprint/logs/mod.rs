@@ -41,7 +41,8 @@ pub struct Logs {
     /// Formats of times, as Logstash's `date` filter has them: `ISO8601`, `UNIX`, `UNIX_MS`, or letters; in UTC.
     #[serde(default)]
     pub time: Vec<String>,
-    /// Regular expressions of lines that belong to the line before, without looking around.
+    /// Regular expressions of lines that belong to the line before, beside those that begin with a space or a tab; without
+    /// looking around.
     #[serde(default)]
     pub continues: Vec<String>,
     /// Regular expressions of what must not be kept, beside what is taken out of every line. What a first group in one
@@ -237,10 +238,14 @@ pub const LEVEL_WORDS: &[(&str, LogLevel)] = &[
 ///
 /// Values that follow a telling name, what authorises a request, and credentials in addresses.
 pub const REDACT: &[&str] = &[
-    r#"(?i)((?:password|passwd|secret|token|access_?key|api_?key)(?:_key|_hash)?[\\"']{0,3}\s*[:=]\s*[\\"']{0,3})[^\s\\"',;&)}]+"#,
+    // \x22 is a double quote: a pipeline of Logstash cannot hold both kinds.
+    r"(?i)((?:password|passwd|secret|token|access_?key|api_?key)(?:_key|_hash)?[\\\x22']{0,3}\s*[:=]\s*[\\\x22']{0,3})[^\s\\\x22',;&)}]+",
     r"(?i)(\b(?:bearer|basic) )[\w.~+/=-]{8,}",
     r"(://)[^\s/@:]*:[^\s/@]+(?=@)",
 ];
+
+/// What continues the line before, whoever wrote it.
+pub const CONTINUES: &str = r"^\s+\S";
 
 /// A fault of a `[logs]` table.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{LEVEL_WORDS, LogField, LogFormat, Logs, REDACT, Sample, grok};
+use super::{CONTINUES, LEVEL_WORDS, LogField, LogFormat, Logs, REDACT, Sample, grok};
 use crate::terms::LogKind;
 
 /// What stands in place of what must not be kept: what the first group matched, and a word.
@@ -107,7 +107,8 @@ pub fn misread(logs: &Logs, sample: &Sample) -> Vec<String> {
     }
     // Lines that continue another never arrive alone.
     for (at, line) in sample.line.lines().enumerate() {
-        let joins = logs.continues.iter().any(|expression| {
+        let own = logs.continues.iter().map(String::as_str);
+        let joins = own.chain([CONTINUES]).any(|expression| {
             grok::regex(expression).is_ok_and(|regex| regex.is_match(line).unwrap_or(false))
         });
         if joins != (at > 0) {
@@ -239,7 +240,7 @@ mod tests {
     fn what_differs_from_a_sample_is_said() {
         let logs = logs(
             "patterns = [{ match = '%{TIMESTAMP_ISO8601:time} %{GREEDYMULTILINE:message}' }]\n\
-             time = ['yyyy-MM-dd HH:mm:ss,SSS']\ncontinues = ['^\\s']",
+             time = ['yyyy-MM-dd HH:mm:ss,SSS']\ncontinues = ['^Caused by']",
         );
         let wrong = |line: &str, name: &str, value: &str| {
             misread(
@@ -256,6 +257,14 @@ mod tests {
         );
         assert_eq!(
             wrong("2026-11-23 02:43:08,123 a\n b", "message", "a\n b"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            wrong(
+                "2026-11-23 02:43:08,123 a\nCaused by b",
+                "kind",
+                "application"
+            ),
             Vec::<String>::new()
         );
         assert_eq!(wrong("2026-11-23 02:43:08,123 a", "message", "b").len(), 1);

@@ -96,10 +96,11 @@ impl<'f> Finish<'f, '_, '_> {
                             &["accounts", key, "user"],
                             &mut findings,
                         ),
-                        secret: account
-                            .secret
-                            .as_ref()
-                            .map(|secret| own_secret(&draft.name, secret)),
+                        secret: match (&account.secret, &account.secret_of) {
+                            (Some(secret), _) => Some(own_secret(&draft.name, secret)),
+                            (None, Some(need)) => self.secret_of(at, need),
+                            (None, None) => None,
+                        },
                         purpose: account.purpose.get(locale).to_owned(),
                         url: urls.get(&account.service).and_then(service::web_url),
                     });
@@ -214,6 +215,14 @@ impl<'f> Finish<'f, '_, '_> {
         (component, services)
     }
 
+    /// Returns the secret that a component's need is given, if it is bound.
+    fn secret_of(&self, at: usize, need: &str) -> Option<String> {
+        let mut bindings = self.by_consumer[at].iter().map(|at| &self.bindings[*at]);
+        bindings
+            .find(|binding| binding.need == need)
+            .and_then(|binding| binding.secret.clone())
+    }
+
     /// Renders a component's scripts for people.
     fn scripts(
         &mut self,
@@ -258,7 +267,12 @@ impl<'f> Finish<'f, '_, '_> {
             })
             .collect();
         for (key, spec) in &draft.blueprint.model.volumes {
-            if !mounted.contains(key.as_str()) {
+            let names = Names::new(&draft.base);
+            let place = || draft.blueprint.place(["volumes", key, "when"]);
+            let findings = &mut self.resolver.findings;
+            if !mounted.contains(key.as_str())
+                || !draft.holds(spec.when.as_ref(), &names, place, findings)
+            {
                 continue;
             }
             let place = draft.blueprint.place(["volumes", key, "size"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
-use crate::blueprint::logs::{self, LEVEL_WORDS, LogField, Logs, REDACT, grok};
+use crate::blueprint::logs::{self, CONTINUES, LEVEL_WORDS, LogField, Logs, REDACT, grok};
 use crate::diagnostic::{Finding, suggest};
 use crate::terms::LogKind;
 use crate::value::Value;
@@ -81,6 +81,7 @@ impl Finish<'_, '_, '_> {
         let mut continues: Vec<&str> = alike
             .iter()
             .flat_map(|(_, logs, _)| logs.continues.iter().map(String::as_str))
+            .chain([CONTINUES])
             .collect();
         continues.sort_unstable();
         continues.dedup();

@@ -332,7 +332,9 @@ impl Finish<'_, '_, '_> {
             if !draft.holds(spec.when.as_ref(), names, place, findings) {
                 continue;
             }
-            for path in [path, &spec.from] {
+            let keys = [sized.table(), sized.key, "host_mounts", path];
+            let from = fill(draft, &spec.from, names, &keys, findings);
+            for path in [path, &from] {
                 if path != "/" && !is_container_path(path) {
                     findings.push(
                         Finding::new(
@@ -345,7 +347,7 @@ impl Finish<'_, '_, '_> {
                 }
             }
             let mount = HostMount {
-                from: spec.from.clone(),
+                from,
                 why: spec.why.clone(),
                 read_only: spec.read_only,
             };

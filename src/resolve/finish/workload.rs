@@ -90,6 +90,7 @@ impl<'f> Finish<'f, '_, '_> {
                 Some(volume) => {
                     mounts.insert(path.clone(), Mount { volume, read_only });
                 }
+                None if blueprint.model.volumes.contains_key(name) => {}
                 None => findings.push(
                     Finding::new(
                         &FAULTY_BLUEPRINT,
