@@ -51,7 +51,6 @@ impl Finish<'_, '_, '_> {
                 token: None,
                 purpose,
                 user: None,
-                token: None,
                 version: self.secret_version(&name),
                 name: name.clone(),
             };
