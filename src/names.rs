@@ -61,7 +61,8 @@ pub fn is_metric(text: &str) -> bool {
 
 /// Says whether a text is an alert's name: `PostgresqlDown`.
 pub fn is_alert(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_uppercase())
+    text.len() <= 100
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

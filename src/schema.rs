@@ -143,34 +143,11 @@ fn is_slack_channel(text: &str) -> bool {
 }
 
 fn is_rule_name(text: &str) -> bool {
-    text.len() <= 100
-        && text.starts_with(|first: char| first.is_ascii_uppercase())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    crate::names::is_alert(text)
 }
 
-/// Says whether a text is a duration as rules of Prometheus have it: numbers with units, the longest first.
 fn is_rule_duration(text: &str) -> bool {
-    const UNITS: &[&str] = &["y", "w", "d", "h", "m", "s", "ms"];
-    let mut rest = text;
-    let mut least = 0;
-    while !rest.is_empty() {
-        let digits = rest.len()
-            - rest
-                .trim_start_matches(|next: char| next.is_ascii_digit())
-                .len();
-        let number = &rest[digits..];
-        let letters = number.len()
-            - number
-                .trim_start_matches(|next: char| next.is_ascii_lowercase())
-                .len();
-        let unit = UNITS.iter().position(|unit| *unit == &number[..letters]);
-        match unit.filter(|unit| *unit >= least && (1..=9).contains(&digits)) {
-            Some(unit) => least = unit + 1,
-            None => return false,
-        }
-        rest = &number[letters..];
-    }
-    !text.is_empty()
+    crate::units::rule_duration(text).is_some()
 }
 
 fn is_image_prefix(text: &str) -> bool {

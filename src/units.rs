@@ -158,6 +158,41 @@ pub fn literal(text: &str) -> Option<u64> {
         .or_else(|| Seconds::parse(text).map(|time| time.0))
 }
 
+/// Reads a duration as rules of Prometheus have it, in milliseconds: numbers with units, the longest first.
+pub fn rule_duration(text: &str) -> Option<u64> {
+    const UNITS: &[(&str, u64)] = &[
+        ("y", 31_536_000_000),
+        ("w", 604_800_000),
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ];
+    /// More makes no sense, and might not fit.
+    const DIGITS: usize = 7;
+    let mut rest = text;
+    let mut least = 0;
+    let mut sum = 0_u64;
+    while !rest.is_empty() {
+        let digits = rest.find(|next: char| !next.is_ascii_digit())?;
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind
+            .find(|next: char| !next.is_ascii_lowercase())
+            .unwrap_or(behind.len());
+        let (word, behind) = behind.split_at(letters);
+        let unit = UNITS.iter().position(|(unit, _)| *unit == word)?;
+        if unit < least || !(1..=DIGITS).contains(&digits) {
+            return None;
+        }
+        let number: u64 = number.parse().ok()?;
+        sum = sum.checked_add(number.checked_mul(UNITS[unit].1)?)?;
+        least = unit + 1;
+        rest = behind;
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +236,34 @@ mod tests {
         assert_eq!(Seconds::parse("30d"), Some(Seconds(2_592_000)));
         assert_eq!(Seconds::parse("5min"), Some(Seconds(300)));
         assert_eq!(Seconds::parse("5m"), None);
+    }
+
+    #[test]
+    fn durations_of_rules_have_their_own_units() {
+        for (good, milliseconds) in [
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("100ms", 100),
+            ("0s", 0),
+            ("1y2w3d4h5m6s7ms", 33_019_506_007),
+        ] {
+            assert_eq!(rule_duration(good), Some(milliseconds), "{good}");
+        }
+        for bad in [
+            "",
+            "5",
+            "m",
+            "5m1h",
+            "1.5h",
+            "5 m",
+            "5min",
+            "5m5m",
+            "99999999s",
+            "é5m",
+            "5é",
+        ] {
+            assert_eq!(rule_duration(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -381,14 +381,21 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 64] {
         block[..key.len()].copy_from_slice(key);
     }
     let padded = |with: u8| block.map(|byte| byte ^ with);
-    let inner = Sha512::new().chain_update(padded(0x36)).chain_update(message);
-    let outer = Sha512::new().chain_update(padded(0x5c)).chain_update(inner.finalize());
+    let inner = Sha512::new()
+        .chain_update(padded(0x36))
+        .chain_update(message);
+    let outer = Sha512::new()
+        .chain_update(padded(0x5c))
+        .chain_update(inner.finalize());
     outer.finalize().into()
 }
 
 /// Encodes bytes for URLs, without padding (RFC 4648, section 5).
 fn base64url(bytes: &[u8]) -> String {
-    base64(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
+    base64(bytes)
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_")
 }
 
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use super::{Session, Status};
 use crate::blueprint::dashboard::Dashboard;
 use crate::blueprint::model::Blueprint;
+use crate::blueprint::monitoring::{Alerts, Metrics};
 use crate::bundle::inventory::Inventory;
 use crate::host::HostError;
 use crate::topology::written::Topology;
@@ -25,6 +26,10 @@ enum Name {
     Blueprint,
     /// dashboard.toml
     Dashboard,
+    /// metrics.toml beside it
+    Metrics,
+    /// alerts.toml beside it
+    Alerts,
     /// bundle.json
     Bundle,
 }
@@ -37,6 +42,8 @@ pub const SCHEMAS: &[(&str, Document)] = &[
     ("topology", document::<Topology>),
     ("blueprint", document::<Blueprint>),
     ("dashboard", document::<Dashboard>),
+    ("metrics", document::<Metrics>),
+    ("alerts", document::<Alerts>),
     ("bundle", document::<Inventory>),
 ];
 
@@ -55,6 +62,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Name::Topology => document::<Topology>(),
         Name::Blueprint => document::<Blueprint>(),
         Name::Dashboard => document::<Dashboard>(),
+        Name::Metrics => document::<Metrics>(),
+        Name::Alerts => document::<Alerts>(),
         Name::Bundle => document::<Inventory>(),
     };
     session.host.print(&text)?;

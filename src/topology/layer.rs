@@ -10,8 +10,8 @@ use super::alerting::{self, LayeredAlerting};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size, StorageKind,
-    Target,
+    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size,
+    StorageKind, Target,
 };
 use crate::tree::{Node, Tree};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -238,6 +238,8 @@ pub struct LayeredComponent {
     pub services: BTreeMap<String, LayeredService>,
     /// Settings of volumes.
     pub volumes: BTreeMap<String, LayeredVolume>,
+    /// Settings of alerts.
+    pub alerts: BTreeMap<String, LayeredAlert>,
     /// Everything else: options of the blueprint.
     pub options: Tree,
 }
@@ -251,6 +253,19 @@ pub struct LayeredVolume {
     pub size: Option<Sourced<Bytes>>,
     /// Where it lies.
     pub storage: Option<Sourced<StorageKind>>,
+}
+
+/// Settings of one alert.
+#[derive(Debug)]
+pub struct LayeredAlert {
+    /// Where its name stands.
+    pub place: Place,
+    /// Whether it exists.
+    pub enabled: Option<Sourced<bool>>,
+    /// How bad it is.
+    pub severity: Option<Sourced<AlertSeverity>>,
+    /// How long the state must last, as a duration of Prometheus.
+    pub hold: Option<Sourced<String>>,
 }
 
 /// Settings of one service.
@@ -274,6 +289,7 @@ pub struct LayeredService {
 
 /// Keys of a component that are not options.
 pub const COMPONENT_KEYS: &[&str] = &[
+    "alerts",
     "allow",
     "blueprint",
     "edition",
@@ -776,6 +792,24 @@ fn read_component(name: &str, tree: &mut Tree, findings: &mut Vec<Finding>) -> L
             (volume.to_owned(), volume_settings)
         })
         .collect();
+    let alerts = tree
+        .get("alerts")
+        .into_iter()
+        .flat_map(Tree::entries)
+        .map(|(alert, settings)| {
+            let enabled = settings.get("enabled").and_then(|tree| match tree.value() {
+                Value::Bool(enabled) => Some(Sourced::from_tree(tree, enabled)),
+                _ => None,
+            });
+            let alert_settings = LayeredAlert {
+                place: settings.key_place(),
+                enabled,
+                severity: word(settings.get("severity"), AlertSeverity::from_word),
+                hold: text(settings.get("for")),
+            };
+            (alert.to_owned(), alert_settings)
+        })
+        .collect();
     let component = LayeredComponent {
         name: name.to_owned(),
         place: place.clone(),
@@ -788,6 +822,7 @@ fn read_component(name: &str, tree: &mut Tree, findings: &mut Vec<Finding>) -> L
         images,
         services,
         volumes,
+        alerts,
         options: Tree::empty(tree.place.clone()),
     };
     let mut options = std::mem::replace(tree, Tree::empty(place));

@@ -108,6 +108,10 @@ pub struct Component {
     /// Settings of single volumes.
     #[schemars(extend("examples" = [{ "data": { "size": "50GiB" } }]))]
     volumes: Option<BTreeMap<String, Volume>>,
+    /// Settings of single alerts, by the names that the runbook has.
+    #[schemars(extend("propertyNames" = { "format": "rule-name" }))]
+    #[schemars(extend("examples" = [{ "PostgresqlDown": { "for": "10m" } }]))]
+    alerts: Option<BTreeMap<String, Alert>>,
     /// Findings about this component that are accepted, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "untested-version": "tried by hand" }]))]
     allow: Option<BTreeMap<String, Reason>>,
@@ -126,6 +130,22 @@ pub enum Provider {
     /// false
     #[schemars(title = "false")]
     None(#[schemars(extend("const" = false))] bool),
+}
+
+/// Settings of one alert.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// Leave the alert out where this is false.
+    #[schemars(extend("default" = true, "examples" = [false]))]
+    enabled: Option<bool>,
+    /// How bad it is: critical, warning or info.
+    #[schemars(extend("examples" = ["warning"]))]
+    severity: Option<AlertSeverity>,
+    /// How long the state must last before anybody is told.
+    #[serde(rename = "for")]
+    #[schemars(extend("format" = "rule-duration", "examples" = ["10m"]))]
+    hold: Option<String>,
 }
 
 /// Settings of one service.

@@ -1,25 +1,32 @@
 //! Rules: what a component exports, what is computed from it and when somebody is told, with all names filled in.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::query::{Asked, PROMQL_ERROR, Written};
+use super::super::trace::Explained;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::{Names, Text};
 use crate::blueprint::model::{Expr, Filled};
 use crate::blueprint::monitoring::{self, ALERTS_FILE, FilledWords, METRICS_FILE};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, suggest};
 use crate::observe;
-use crate::observe::promql::{Query, is_duration};
+use crate::observe::promql::Query;
 use crate::observe::rules::All;
 use crate::observe::slo::{self, Budget, SPEEDS, WINDOWS};
 use crate::platform::rules::{Alert, Case, Metric, Record, Rules};
 use crate::source::{KeyPath, Sources};
 use crate::terms::Locale;
+use crate::topology::layer::{Sourced, UNKNOWN_NAME};
+use crate::units::rule_duration;
 use crate::value::Value;
 
 /// Time from one value of a case to the next unless it says another.
 const CASE_INTERVAL: &str = "1m";
+
+/// How long a state must last of which nobody says so.
+const AT_ONCE: &str = "0s";
 
 /// The name that stands for the window in queries of objectives.
 const WINDOW: &str = "window";
@@ -40,10 +47,64 @@ impl Finish<'_, '_, '_> {
             asked: &mut self.asked,
             findings: Vec::new(),
         };
-        let rules = reader.rules();
+        let mut rules = reader.rules();
         let mut findings = reader.findings;
+        self.change_alerts(draft, &mut rules, &mut findings);
         self.resolver.findings.append(&mut findings);
         rules
+    }
+
+    /// Changes alerts as the user says, and takes out those that the user does not want.
+    fn change_alerts(&mut self, draft: &Draft<'_>, rules: &mut Rules, findings: &mut Vec<Finding>) {
+        let none = BTreeMap::new();
+        let settings = draft.layered.map_or(&none, |layered| &layered.alerts);
+        for (name, setting) in settings {
+            // One that does not exist under the conditions of this environment exists under others.
+            let declared = draft.blueprint.alerts.alerts.contains_key(name);
+            if !declared && !rules.alerts.iter().any(|alert| alert.name == *name) {
+                let known = rules.alerts.iter().map(|alert| alert.name.as_str());
+                findings.push(
+                    Finding::new(
+                        &UNKNOWN_NAME,
+                        setting.place.clone(),
+                        format!("`{}` has no alert `{name}`", draft.name),
+                    )
+                    .help("its blueprint declares none: take this out")
+                    .maybe_help(suggest(name, known)),
+                );
+            }
+        }
+        rules.alerts.retain_mut(|alert| {
+            let setting = settings.get(&alert.name);
+            let enabled = setting.and_then(|setting| setting.enabled.as_ref());
+            if enabled.is_some_and(|enabled| !enabled.value) {
+                return false;
+            }
+            let path = |key: &str| format!("{}.alerts.{}.{key}", draft.name, alert.name);
+            let trace = &mut self.resolver.trace;
+            let severity = setting.and_then(|setting| setting.severity.as_ref());
+            trace.record(
+                || path("severity"),
+                || explained(severity, alert.severity.word(), &alert.place),
+            );
+            let hold = setting.and_then(|setting| setting.hold.as_ref());
+            let own = alert.hold.as_deref().unwrap_or(AT_ONCE);
+            trace.record(|| path("for"), || explained(hold, own, &alert.place));
+            if let Some(severity) = severity {
+                alert.severity = severity.value;
+            }
+            if let Some(hold) = hold {
+                // With more patience it may not fire any more when it did, with less it may when it did not.
+                let (old, new) = (rule_duration(own), rule_duration(&hold.value));
+                alert.cases.retain(|case| match new.cmp(&old) {
+                    Ordering::Less => case.firing > 0,
+                    Ordering::Equal => true,
+                    Ordering::Greater => case.firing == 0,
+                });
+                alert.hold = Some(hold.value.clone());
+            }
+            true
+        });
     }
 
     /// Reports queries for metrics that nothing exports.
@@ -231,7 +292,7 @@ impl Reader<'_> {
 
     fn duration(&mut self, text: &Filled, path: &KeyPath) -> Option<String> {
         let filled = self.text(text, path)?;
-        if !is_duration(&filled) && filled != "0" {
+        if rule_duration(&filled).is_none() {
             let fault = format!("`{filled}` is no duration of Prometheus, such as `10m`");
             self.report(self.place(path), fault);
             return None;
@@ -462,6 +523,16 @@ impl Reader<'_> {
                 Err(fault) => self.report(self.place(path), fault.message),
             }
         }
+    }
+}
+
+fn explained<T: ToString>(set: Option<&Sourced<T>>, own: &str, place: &Place) -> Explained {
+    let by = "what the blueprint says";
+    match set {
+        Some(set) => Explained::one(set.value.to_string(), "set", set.place.clone())
+            .over(&set.replaced)
+            .then(own, by, place.clone()),
+        None => Explained::one(own, by, place.clone()),
     }
 }
 
