@@ -103,6 +103,7 @@ purpose = "read its metrics"
 
 [secrets.password]
 kind = "alphanumeric"
+user = "reader"
 purpose = "read its other metrics"
 "#;
 
@@ -321,4 +322,34 @@ fn one_runs_on_each_machine() {
         compose.contains("source: /\n      target: /host\n      read_only: true"),
         "{compose}"
     );
+}
+
+/// The objects of some kinds in a bundle, in the order of its files.
+fn objects(bundle: &BTreeMap<String, String>, kinds: &[&str]) -> String {
+    let manifests = bundle
+        .iter()
+        .filter(|(path, _)| path.starts_with("manifests/"));
+    let objects = manifests.flat_map(|(_, text)| text.split("\n---\n"));
+    let objects = objects.filter(|object| {
+        let mut kinds = kinds.iter();
+        kinds.any(|kind| object.contains(&format!("\nkind: {kind}\n")))
+    });
+    let objects = objects.map(|object| {
+        let begin = object.find("apiVersion").unwrap();
+        object[begin..].trim_end().to_owned()
+    });
+    objects.collect::<Vec<_>>().join("\n---\n")
+}
+
+#[test]
+fn operators_are_told_what_files_say_elsewhere() {
+    let (_, bundles) = platforms();
+    let kinds = ["ServiceMonitor", "Probe", "PrometheusRule"];
+    insta::assert_snapshot!("collectors_prod", objects(&bundles["prod"], &kinds));
+    for name in ["dev", "staging"] {
+        assert_eq!(objects(&bundles[name], &kinds), "", "{name}");
+    }
+    // What the objects are of is looked for before they are applied.
+    let preflight = &bundles["prod"]["preflight.sh"];
+    assert!(preflight.contains("Prometheus operator"), "{preflight}");
 }

@@ -92,7 +92,10 @@ REQUIREMENTS = {
 # Reads YAML for the tests, whose own Python need not know it.
 YAML_TO_JSON = """
 import json, sys, yaml
-loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    pass
+# A lone `=` is a text to everybody else: a special value of YAML 1.1, for which Python has no constructor.
+loader.yaml_implicit_resolvers = {first: how for first, how in loader.yaml_implicit_resolvers.items() if first != "="}
 for path in sys.argv[1:]:
     with open(path, encoding="utf-8") as handle:
         print(json.dumps([entry for entry in yaml.load_all(handle, loader) if entry is not None], default=str))

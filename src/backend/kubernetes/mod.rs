@@ -13,6 +13,7 @@ mod flow_list;
 mod gateway;
 mod identity;
 mod mesh;
+mod monitoring;
 mod network_policy;
 mod object;
 mod pod;
@@ -212,6 +213,12 @@ impl Manifests {
         let mut gateway = gateway::platform(context);
         gateway.extend(mesh::gateway(context));
         add(PLATFORM, "30-gateway", None, gateway);
+        add(
+            PLATFORM,
+            "40-monitoring",
+            None,
+            monitoring::platform(context),
+        );
 
         let platform = context.platform;
         let order = Order::new(platform);
@@ -237,6 +244,12 @@ impl Manifests {
                 let object = foreign(context, at, &object.content);
                 add(&folder, &file, wave, vec![object]);
             }
+            add(
+                &folder,
+                "00-rules",
+                wave,
+                monitoring::rules(context, component),
+            );
             for at in positions {
                 let service = context.service(at);
                 let mut objects = identity::objects(context, service);
@@ -245,6 +258,7 @@ impl Manifests {
                 objects.extend(service::objects(context, service));
                 objects.extend(network_policy::service(context, at));
                 objects.extend(mesh::service(context, at));
+                objects.extend(monitoring::service(context, service));
                 objects.extend(workload::object(context, at));
                 objects.extend(availability::disruption_budget(context, service));
                 objects.extend(availability::autoscaler(context, service));

@@ -115,8 +115,13 @@ impl Context<'_> {
     pub(super) fn selector(&self, service: &Service) -> Pairs {
         match &service.managed {
             Some(managed) => managed.labels.clone(),
-            None => pairs([(NAME, &service.name), (INSTANCE, &self.platform.name)]),
+            None => self.lasting(service),
         }
+    }
+
+    /// Returns the labels of what belongs to a service that no change of it changes.
+    pub(super) fn lasting(&self, service: &Service) -> Pairs {
+        pairs([(NAME, &service.name), (INSTANCE, &self.platform.name)])
     }
 
     /// Returns the labels of what belongs to the platform as a whole.

@@ -69,6 +69,14 @@ const KNOWN: &[Known] = &[
             "app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller",
         ),
     },
+    // What the objects were made for.
+    Known {
+        name: "Prometheus operator",
+        groups: &["monitoring.coreos.com"],
+        version: "0.93",
+        help: "https://prometheus-operator.dev/docs/getting-started/installation, or its Helm chart prometheus-community/kube-prometheus-stack",
+        told_by: ToldBy::Deployment("app.kubernetes.io/name=prometheus-operator"),
+    },
 ];
 
 /// Conditions of the target's own kinds that say that an object is up: group, kind, condition.

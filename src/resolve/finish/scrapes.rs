@@ -403,6 +403,21 @@ fn scrape(
         }
         own_secret(&draft.name, key)
     };
+    if let Some(basic) = &spec.basic
+        && let Some(secret) = draft.blueprint.model.secrets.get(&basic.password)
+        && secret.user.is_none()
+    {
+        fault(
+            place("basic"),
+            format!(
+                "the secret `{}` does not say whose password it is",
+                basic.password
+            ),
+            Some(
+                "give it a `user`: where secrets are objects, both are read from there".to_owned(),
+            ),
+        );
+    }
     let bearer = spec.bearer.as_ref().map(|key| secret(key, "bearer"));
     let basic = spec.basic.as_ref();
     let basic = basic.map(|basic| (&basic.user, secret(&basic.password, "basic")));
