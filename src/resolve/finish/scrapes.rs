@@ -392,17 +392,6 @@ fn scrape(
         ),
         Some(_) => {}
     }
-    let mut secret = |key: &String, field: &str| {
-        let known = &draft.blueprint.model.secrets;
-        if !known.contains_key(key) {
-            fault(
-                place(field),
-                format!("there is no secret `{key}`"),
-                suggest(key, known.keys().map(String::as_str)),
-            );
-        }
-        own_secret(&draft.name, key)
-    };
     if let Some(basic) = &spec.basic
         && let Some(secret) = draft.blueprint.model.secrets.get(&basic.password)
         && secret.user.is_none()
@@ -418,6 +407,17 @@ fn scrape(
             ),
         );
     }
+    let mut secret = |key: &String, field: &str| {
+        let known = &draft.blueprint.model.secrets;
+        if !known.contains_key(key) {
+            fault(
+                place(field),
+                format!("there is no secret `{key}`"),
+                suggest(key, known.keys().map(String::as_str)),
+            );
+        }
+        own_secret(&draft.name, key)
+    };
     let bearer = spec.bearer.as_ref().map(|key| secret(key, "bearer"));
     let basic = spec.basic.as_ref();
     let basic = basic.map(|basic| (&basic.user, secret(&basic.password, "basic")));
