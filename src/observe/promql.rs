@@ -334,7 +334,10 @@ fn unreasonable(text: &str, tokens: &[Range<usize>]) -> Result<(), Fault> {
         }
         // Durations as numbers of seconds: few know them, and old servers do not.
         let number = word.starts_with(|next: char| next.is_ascii_digit() || next == '.');
-        if range && number && rule_duration(word.trim_matches(':')).is_none() && !word.contains(':')
+        if range
+            && number
+            && rule_duration(word.trim_matches(':').trim_start_matches('0')).is_none()
+            && !word.contains(':')
         {
             return fault("this is no duration such as `5m`", token.clone());
         }

@@ -33,19 +33,8 @@ impl<'f> Finish<'f, '_, '_> {
         let names = base.with(&scope.names);
         let volumes = self.volumes(at);
         let (images, builds) = self.images(at, &names);
-        let classes = self.resolver.environment.cluster.as_ref();
         let own = BTreeMap::from([
-            (
-                "volumes".to_owned(),
-                Value::table(volumes.iter().map(|(key, volume)| {
-                    let class = classes.and_then(|cluster| cluster.storage_class(volume.class));
-                    let names = [
-                        ("size", Value::from(volume.size.0)),
-                        ("class", Value::from(class)),
-                    ];
-                    (*key, Value::table(names))
-                })),
-            ),
+            ("volumes".to_owned(), self.volume_names(&volumes)),
             (
                 "images".to_owned(),
                 Value::table(
@@ -253,6 +242,19 @@ impl<'f> Finish<'f, '_, '_> {
             scripts.extend(text.map(|text| (name.clone(), text)));
         }
         scripts
+    }
+
+    /// Returns what is in scope of volumes.
+    pub(super) fn volume_names(&self, volumes: &[(&str, Volume)]) -> Value {
+        let cluster = self.resolver.environment.cluster.as_ref();
+        Value::table(volumes.iter().map(|(key, volume)| {
+            let class = cluster.and_then(|cluster| cluster.storage_class(volume.class));
+            let names = [
+                ("size", Value::from(volume.size.0)),
+                ("class", Value::from(class)),
+            ];
+            (*key, Value::table(names))
+        }))
     }
 
     pub(super) fn volumes(&mut self, at: usize) -> Vec<(&'f str, Volume)> {

@@ -38,10 +38,13 @@ impl Finish<'_, '_, '_> {
         if draft.unsupported.is_some() {
             return Rules::default();
         }
+        let volumes = self.volumes(at);
+        let own = BTreeMap::from([("volumes".to_owned(), self.volume_names(&volumes))]);
         let base = Names::new(&draft.base);
+        let names = base.with(&scope.names);
         let mut reader = Reader {
             draft,
-            names: base.with(&scope.names),
+            names: names.with(&own),
             locale: self.resolver.environment.locale,
             sources: self.resolver.sources,
             asked: &mut self.asked,
