@@ -48,7 +48,6 @@ impl Finish<'_, '_, '_> {
                 kind: SecretKind::Given,
                 length: SECRET_LENGTH,
                 prefix: None,
-                token: None,
                 purpose,
                 user: None,
                 version: self.secret_version(&name),
