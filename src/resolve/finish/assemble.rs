@@ -22,7 +22,7 @@ impl<'f> Finish<'f, '_, '_> {
     pub(super) fn component(
         &mut self,
         at: usize,
-        scope: &Scope,
+        scope: &Scope<'f>,
         urls: &Urls,
     ) -> (Component, Vec<Service>) {
         let draft = &self.drafts[at];
@@ -31,24 +31,20 @@ impl<'f> Finish<'f, '_, '_> {
         let locale = self.resolver.environment.locale;
         let base = Names::new(&draft.base);
         let names = base.with(&scope.names);
-        let volumes = self.volumes(at);
         let (images, builds) = self.images(at, &names);
-        let own = BTreeMap::from([
-            ("volumes".to_owned(), self.volume_names(&volumes)),
-            (
-                "images".to_owned(),
-                Value::table(
-                    images
-                        .iter()
-                        .map(|(key, image)| (*key, Value::from(image.reference.as_str()))),
-                ),
+        let own = BTreeMap::from([(
+            "images".to_owned(),
+            Value::table(
+                images
+                    .iter()
+                    .map(|(key, image)| (*key, Value::from(image.reference.as_str()))),
             ),
-        ]);
+        )]);
         let names = names.with(&own);
         let context = render::context(&names);
         let mut services = Vec::new();
         for position in 0..self.sized[at].len() {
-            services.push(self.service(at, position, &names, &context, &volumes, &images));
+            services.push(self.service(at, position, &names, &context, &scope.volumes, &images));
         }
         let mut findings = Vec::new();
         let mut notices = Vec::new();
@@ -177,7 +173,11 @@ impl<'f> Finish<'f, '_, '_> {
                 .as_ref()
                 .map(|why| why.get(locale).to_owned()),
             accounts,
-            volumes: volumes.into_iter().map(|(_, volume)| volume).collect(),
+            volumes: scope
+                .volumes
+                .iter()
+                .map(|(_, volume)| volume.clone())
+                .collect(),
             builds,
             scripts,
             operators: model
@@ -244,11 +244,11 @@ impl<'f> Finish<'f, '_, '_> {
         scripts
     }
 
-    /// Returns what is in scope of volumes.
-    pub(super) fn volume_names(&self, volumes: &[(&str, Volume)]) -> Value {
-        let cluster = self.resolver.environment.cluster.as_ref();
+    /// Returns what expressions see of a component's volumes.
+    pub(super) fn volume_names(&self, volumes: &[(&'f str, Volume)]) -> Value {
+        let classes = self.resolver.environment.cluster.as_ref();
         Value::table(volumes.iter().map(|(key, volume)| {
-            let class = cluster.and_then(|cluster| cluster.storage_class(volume.class));
+            let class = classes.and_then(|cluster| cluster.storage_class(volume.class));
             let names = [
                 ("size", Value::from(volume.size.0)),
                 ("class", Value::from(class)),

@@ -28,7 +28,7 @@ impl Finish<'_, '_, '_> {
     pub(super) fn dashboard_of(
         &mut self,
         at: usize,
-        scope: &Scope,
+        scope: &Scope<'_>,
     ) -> Option<dashboard::Dashboard> {
         let draft = &self.drafts[at];
         let declared = draft.blueprint.dashboard.as_ref()?;

@@ -34,7 +34,7 @@ use crate::names;
 use crate::platform::alerting::Alerting;
 use crate::platform::dashboard::Dashboard;
 use crate::platform::rules::{Alert, Rules};
-use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service};
+use crate::platform::{Component, Kind, Platform, Profile, SCHEDULED, Secret, Service, Volume};
 use crate::source::Place;
 use crate::topology::layer::DUPLICATE_NAME;
 use crate::units::{Bytes, Seconds};
@@ -61,9 +61,11 @@ const SECRET_LENGTH: u32 = 32;
 /// Public addresses by service and port.
 type Urls = BTreeMap<String, BTreeMap<String, String>>;
 
-struct Scope {
+struct Scope<'f> {
     /// What all of a component's expressions see, beyond its base.
     names: BTreeMap<String, Value>,
+    /// The component's volumes, by their keys.
+    volumes: Vec<(&'f str, Volume)>,
 }
 
 /// Makes the platform, as far as that is possible.
@@ -209,7 +211,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             self.dashboards[at] = self.dashboard_of(at, &scope);
             made.insert(at, self.component(at, &scope, &urls[at]));
         }
-        let scopes: Vec<(usize, Scope)> = collectors
+        let scopes: Vec<(usize, Scope<'_>)> = collectors
             .into_iter()
             .map(|at| {
                 let names = self.names_of(at, &service_names[at], &edge_names);
@@ -307,8 +309,11 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         at: usize,
         names: BTreeMap<String, Value>,
         secrets: &mut BTreeMap<String, Secret>,
-    ) -> Scope {
-        let mut scope = Scope { names };
+    ) -> Scope<'f> {
+        let volumes = self.volumes(at);
+        let mut scope = Scope { names, volumes };
+        let seen = self.volume_names(&scope.volumes);
+        scope.names.insert("volumes".to_owned(), seen);
         self.vars(at, &mut scope);
         self.own_secrets(at, &scope, secrets);
         scope

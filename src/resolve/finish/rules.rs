@@ -33,18 +33,16 @@ const WINDOW: &str = "window";
 
 impl Finish<'_, '_, '_> {
     /// Resolves what a component says of its metrics and alerts.
-    pub(super) fn rules_of(&mut self, at: usize, scope: &Scope) -> Rules {
+    pub(super) fn rules_of(&mut self, at: usize, scope: &Scope<'_>) -> Rules {
         let draft = &self.drafts[at];
         if draft.unsupported.is_some() {
             return Rules::default();
         }
-        let volumes = self.volumes(at);
-        let own = BTreeMap::from([("volumes".to_owned(), self.volume_names(&volumes))]);
         let base = Names::new(&draft.base);
         let names = base.with(&scope.names);
         let mut reader = Reader {
             draft,
-            names: names.with(&own),
+            names,
             locale: self.resolver.environment.locale,
             sources: self.resolver.sources,
             asked: &mut self.asked,

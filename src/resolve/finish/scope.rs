@@ -297,7 +297,7 @@ impl<'f> Finish<'f, '_, '_> {
         }))
     }
 
-    pub(super) fn vars(&mut self, at: usize, scope: &mut Scope) {
+    pub(super) fn vars(&mut self, at: usize, scope: &mut Scope<'_>) {
         let draft = &self.drafts[at];
         if draft.unsupported.is_some() {
             return;
@@ -344,7 +344,7 @@ impl<'f> Finish<'f, '_, '_> {
     pub(super) fn own_secrets(
         &mut self,
         at: usize,
-        scope: &Scope,
+        scope: &Scope<'_>,
         secrets: &mut BTreeMap<String, Secret>,
     ) {
         let draft = &self.drafts[at];
