@@ -50,6 +50,7 @@ impl Finish<'_, '_, '_> {
                 prefix: None,
                 purpose,
                 user: None,
+                token: None,
                 version: self.secret_version(&name),
                 name: name.clone(),
             };
