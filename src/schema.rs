@@ -402,7 +402,13 @@ fn explain(
 
 /// Reports a value that is none of those listed.
 fn one_of(name: &str, found: &Value, tree: &Tree, all: &[&str]) -> Finding {
-    let listed: Vec<String> = all.iter().map(|one| format!("\"{one}\"")).collect();
+    /// Nobody reads a longer list.
+    const SHOWN: usize = 16;
+    let shown = all.iter().take(SHOWN);
+    let mut listed: Vec<String> = shown.map(|one| format!("\"{one}\"")).collect();
+    if all.len() > SHOWN {
+        listed.push(format!("… ({} in all)", all.len()));
+    }
     let message = format!("{name} is {found}, expected one of {}", listed.join(", "));
     let help = found
         .as_text()

@@ -14,7 +14,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use lakewright::blueprint::model::{FileSpec, Workload};
-use lakewright::blueprint::{Blueprint, Library, SCHEMA};
+use lakewright::blueprint::monitoring::{ALERTS_FILE, METRICS_FILE};
+use lakewright::blueprint::{Blueprint, Library, SCHEMA, dashboard};
 use lakewright::cli::try_alone;
 use lakewright::compile::Compiler;
 use lakewright::diagnostic::{self, Severity};
@@ -173,6 +174,9 @@ fn every_file_is_used_and_every_file_named_exists() {
         named.extend(objects.map(|object| object.data.as_str()));
         let scripts = blueprint.model.scripts.values();
         named.extend(scripts.map(|script| script.template.as_str()));
+        // Read by their names.
+        let beside = [METRICS_FILE, ALERTS_FILE, dashboard::FILE_NAME];
+        named.extend(beside.into_iter().filter(|file| blueprint.files.contains_key(*file)));
         let readme = read(format!("blueprints/{name}/README.md"));
         for file in &named {
             assert!(

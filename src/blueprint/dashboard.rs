@@ -174,11 +174,12 @@ macro_rules! foreign_words {
 foreign_words! {
     /// A unit. Source: Grafana 13, packages/grafana-data/src/valueFormats/categories.ts.
     Unit {
-        "none" "short" "sishort" "string" "percent" "percentunit" "locale" "bool" "bool_yes_no"
-        "bool_on_off" "decbits" "decbytes" "deckbytes" "decmbytes" "decgbytes" "dectbytes" "bits" "bytes" "kbytes"
-        "mbytes" "gbytes" "tbytes" "pps" "binBps" "Bps" "binbps" "bps" "KiBs" "KBs" "MiBs" "MBs" "GiBs" "GBs" "cps"
-        "ops" "reqps" "rps" "wps" "iops" "eps" "mps" "recps" "rowsps" "cpm" "opm" "reqpm" "rpm" "wpm" "epm" "hertz"
-        "rotrpm" "ns" "µs" "ms" "s" "m" "h" "d" "dtdurations" "dtdurationms" "dthms" "dtdhms" "timeticks" "dateTimeAsIso" "dateTimeAsIsoNoDateIfToday" "dateTimeAsLocal" "dateTimeFromNow"
+        "short" "none" "percent" "percentunit" "bytes" "Bps" "s" "ms" "dtdurations" "reqps" "ops" "iops" "eps" "rowsps"
+        "bool_yes_no" "dateTimeFromNow" "sishort" "string" "locale" "bool" "bool_on_off" "bits" "decbits" "decbytes"
+        "deckbytes" "decmbytes" "decgbytes" "dectbytes" "kbytes" "mbytes" "gbytes" "tbytes" "pps" "bps" "binBps"
+        "binbps" "KBs" "KiBs" "MBs" "MiBs" "GBs" "GiBs" "cps" "rps" "wps" "mps" "recps" "cpm" "opm" "reqpm" "rpm" "wpm"
+        "epm" "hertz" "rotrpm" "ns" "µs" "m" "h" "d" "dtdurationms" "dthms" "dtdhms" "timeticks" "dateTimeAsIso"
+        "dateTimeAsIsoNoDateIfToday" "dateTimeAsLocal"
     }
 }
 
