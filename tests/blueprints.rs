@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use lakewright::blueprint::model::{FileSpec, Workload};
-use lakewright::blueprint::monitoring::{ALERTS_FILE, METRICS_FILE};
+use lakewright::blueprint::monitoring::{ALERTS_FILE, FilledWords, METRICS_FILE};
 use lakewright::blueprint::{Blueprint, Library, SCHEMA, dashboard};
 use lakewright::cli::try_alone;
 use lakewright::compile::Compiler;
@@ -184,6 +184,8 @@ fn every_file_is_used_and_every_file_named_exists() {
                 "{name}: there is no {file}"
             );
         }
+        // Found by their names.
+        named.extend([METRICS_FILE, ALERTS_FILE, "dashboard.toml"]);
         for file in blueprint.files.keys().filter(|file| *file != "README.md") {
             // A template may also be part of another.
             let part = blueprint.files.iter().any(|(other, id)| {
@@ -389,4 +391,59 @@ fn places_of_a_blueprint_are_found_in_its_file() {
             );
         }
     }
+}
+
+#[test]
+fn alerts_are_tried_and_said_in_both_languages() {
+    let mut count = 0;
+    for name in names() {
+        let (blueprint, _) = load(&name);
+        for (metric, declared) in blueprint.metrics.values().flatten() {
+            let help = declared.help.trim();
+            assert!(help.len() > 3, "{name}: {metric} has no help");
+        }
+        let alerts = &blueprint.alerts;
+        let system = name.replace('-', "");
+        let mut provides = blueprint.model.provides.values();
+        let watches = provides.any(|provide| provide.capability == "metrics");
+        let mut texts = Vec::new();
+        for (alert, declared) in &alerts.alerts {
+            count += 1;
+            // What watches over everything has alerts about everything.
+            assert!(
+                watches || alert.to_lowercase().starts_with(&system),
+                "{name}: {alert} does not begin with the system's name"
+            );
+            // What is loaded has cases; the bundle's own tests run them.
+            assert!(!declared.fires.is_empty(), "{name}: {alert} never fires");
+            assert!(
+                !declared.silent.is_empty(),
+                "{name}: {alert} is never silent"
+            );
+            for case in &declared.fires {
+                assert!(
+                    !case.series.is_empty(),
+                    "{name}: {alert} fires without series"
+                );
+            }
+            texts.push((alert, &declared.summary));
+            texts.push((alert, &declared.description));
+            texts.push((alert, &declared.runbook));
+        }
+        for (slo, declared) in &alerts.slos {
+            texts.push((slo, &declared.summary));
+            texts.push((slo, &declared.description));
+            texts.push((slo, &declared.runbook));
+        }
+        for (of, words) in texts {
+            let FilledWords::Both { en, fr } = words else {
+                panic!("{name}: {of} says something in one language only: {words:?}");
+            };
+            for text in [en, fr] {
+                assert!(text.written.trim().len() > 5, "{name}: {of} says nothing");
+            }
+            assert_ne!(en, fr, "{name}: {of} is not translated");
+        }
+    }
+    assert!(count > 20, "{count} alerts");
 }
