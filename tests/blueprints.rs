@@ -13,6 +13,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use lakewright::blueprint::logs::LogFormat;
 use lakewright::blueprint::model::{FileSpec, Workload};
 use lakewright::blueprint::monitoring::{ALERTS_FILE, FilledWords, METRICS_FILE};
 use lakewright::blueprint::{Blueprint, Library, SCHEMA, dashboard};
@@ -176,7 +177,11 @@ fn every_file_is_used_and_every_file_named_exists() {
         named.extend(scripts.map(|script| script.template.as_str()));
         // Read by their names.
         let beside = [METRICS_FILE, ALERTS_FILE, dashboard::FILE_NAME];
-        named.extend(beside.into_iter().filter(|file| blueprint.files.contains_key(*file)));
+        named.extend(
+            beside
+                .into_iter()
+                .filter(|file| blueprint.files.contains_key(*file)),
+        );
         let readme = read(format!("blueprints/{name}/README.md"));
         for file in &named {
             assert!(
@@ -446,4 +451,42 @@ fn alerts_are_tried_and_said_in_both_languages() {
         }
     }
     assert!(count > 20, "{count} alerts");
+}
+
+#[test]
+fn lines_of_logs_are_read_as_their_samples_say() {
+    let mut systems = 0;
+    for name in names() {
+        let (blueprint, _) = load(&name);
+        systems += usize::from(!blueprint.model.logs.is_empty());
+        for (table, logs) in &blueprint.model.logs {
+            let at = format!("{name}: [logs.{table}]");
+            let faults = lakewright::blueprint::logs::faults(logs);
+            assert!(faults.is_empty(), "{at}: {faults:#?}");
+            // What no sample is read by was never tried.
+            let count = |wanted: &dyn Fn(&str) -> bool| {
+                let lines = logs.samples.iter().filter(|sample| wanted(&sample.line));
+                lines.count()
+            };
+            if logs.format == LogFormat::Json {
+                assert!(
+                    count(&|line| line.starts_with('{')) > 0,
+                    "{at} has no JSON sample"
+                );
+            }
+            let texts = count(&|line| !line.starts_with('{'));
+            assert!(
+                texts > 0 || logs.patterns.is_empty(),
+                "{at} has no sample for its patterns"
+            );
+        }
+        for (service, workload) in workloads(&blueprint) {
+            let named = workload.logs.as_ref();
+            assert!(
+                named.is_none_or(|named| blueprint.model.logs.contains_key(named)),
+                "{name}: {service}"
+            );
+        }
+    }
+    assert!(systems > 10, "{systems}");
 }

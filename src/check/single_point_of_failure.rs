@@ -22,7 +22,11 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     }
     for service in platform.services.iter().filter(|service| {
         // What runs in a cluster inside a service goes with that one, however often it runs there.
-        service.kind.keeps_running() && !service.is_launched() && service.inside.is_none()
+        service.kind.keeps_running()
+            && !service.is_launched()
+            && service.inside.is_none()
+            // One on each machine is as available as the machines are.
+            && !service.per_host
     }) {
         if service.replicas.min >= 2 {
             continue;

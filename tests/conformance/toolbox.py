@@ -87,6 +87,7 @@ REQUIREMENTS = {
     "checkov": "requirements-checkov.txt",
     "checks": "requirements.txt",
     "go": "requirements-go.txt",
+    "logs": "requirements-logs.txt",
 }
 
 # Reads YAML for the tests, whose own Python need not know it.

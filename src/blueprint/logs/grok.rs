@@ -26,6 +26,7 @@ pub const PARTS: &[(&str, &str)] = &[
     ("LOGLEVEL", r"[A-Za-z]+"),
     ("NOTSPACE", r"\S+"),
     ("NUMBER", r"[+-]?\d+(?:\.\d+)?"),
+    ("SIGN", r"[^\w\s]"),
     ("SPACE", r"\s*"),
     (
         "TIMESTAMP_ISO8601",
