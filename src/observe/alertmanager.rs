@@ -36,9 +36,6 @@ const SLACK_LINK: &str = "lakewright.slack.link";
 const SLACK_TEXT: &str = "lakewright.slack.text";
 const SLACK_COLOR: &str = "lakewright.slack.color";
 
-/// What names an alert's owner.
-const OWNER_LABEL: &str = "owner";
-
 /// Where Slack takes messages of incoming webhooks.
 const SLACK_HOST: &str = "hooks.slack.com:443";
 
@@ -219,13 +216,14 @@ fn watchdog(alerting: &Alerting) -> Value {
     match &alerting.heartbeat {
         None => branch.push(("receiver", Value::from(NOBODY))),
         Some(heartbeat) => {
-            // A message is repeated at the first end of an interval at which its time is over: with the same time, a moment
-            // too early would skip one.
-            let again = Seconds(heartbeat.interval.0 * 9 / 10);
+            // A message is repeated at the first look at which its time is over. Looks come a moment early or late, so there
+            // are three for each message, and a second less is enough.
+            let look = Seconds(heartbeat.interval.0 / 3);
+            let again = Seconds(heartbeat.interval.0 - 1);
             branch.extend([
                 ("receiver", Value::from(HEARTBEAT)),
                 ("group_wait", Value::from("0s")),
-                ("group_interval", Value::from(seconds(heartbeat.interval))),
+                ("group_interval", Value::from(seconds(look))),
                 ("repeat_interval", Value::from(seconds(again))),
             ]);
         }
@@ -259,27 +257,12 @@ fn routes(alerting: &Alerting, severity: AlertSeverity) -> Vec<Value> {
             if !plain(route) && always.contains(at) {
                 continue;
             }
-            // Components of which none is in this environment.
-            if route.components.as_ref().is_some_and(Vec::is_empty) {
+            let Some(wanted) = about(alerting, route) else {
                 continue;
-            }
-            let mut leaf = vec![(
-                "receiver",
-                Value::from(alerting.receivers[*at].name.as_str()),
-            )];
-            let mut wanted = Vec::new();
-            wanted.extend(
-                route
-                    .components
-                    .as_ref()
-                    .map(|names| one_of(COMPONENT_LABEL, names)),
-            );
-            if !route.owners.is_empty() {
-                wanted.push(one_of(OWNER_LABEL, &route.owners));
-            }
-            if !wanted.is_empty() {
-                leaf.push(("matchers", matchers(&wanted)));
-            }
+            };
+            let name = alerting.receivers[*at].name.as_str();
+            let mut leaf = vec![("receiver", Value::from(name))];
+            leaf.extend(wanted.map(|wanted| ("matchers", matchers(&[wanted]))));
             if !route.quiet.is_empty() {
                 leaf.push(("mute_time_intervals", Value::from(route.quiet.clone())));
             }
@@ -293,6 +276,52 @@ fn routes(alerting: &Alerting, severity: AlertSeverity) -> Vec<Value> {
     routes
 }
 
+/// Returns the matcher for the components that a route is about; no matcher, if it is about all, and nothing if it is about
+/// none. Owners are told by their components: alerts about the whole platform bear no owner.
+fn about(alerting: &Alerting, route: &Route) -> Option<Option<String>> {
+    let wanted = |owner: Option<&str>| {
+        route.owners.is_empty()
+            || owner.is_some_and(|owner| route.owners.iter().any(|wanted| wanted == owner))
+    };
+    let (operators, names): (_, Vec<&str>) = match &route.components {
+        Some(components) => {
+            let names = components.iter().map(String::as_str);
+            (
+                ("=", "=~"),
+                names.filter(|name| wanted(alerting.owner(name))).collect(),
+            )
+        }
+        None if wanted(alerting.default_owner.as_deref()) => {
+            let others = alerting
+                .owners
+                .iter()
+                .filter(|(_, owner)| !wanted(Some(owner)));
+            let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
+            if route.owners.is_empty() || others.is_empty() {
+                return Some(None);
+            }
+            (("!=", "!~"), others)
+        }
+        None => {
+            let own = alerting
+                .owners
+                .iter()
+                .filter(|(_, owner)| wanted(Some(owner)));
+            (("=", "=~"), own.map(|(name, _)| name.as_str()).collect())
+        }
+    };
+    // Names have nothing in them that means something in a regular expression.
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(Some(format!("{COMPONENT_LABEL}{}\"{one}\"", operators.0))),
+        many => Some(Some(format!(
+            "{COMPONENT_LABEL}{}\"{}\"",
+            operators.1,
+            many.join("|")
+        ))),
+    }
+}
+
 fn matchers(all: &[String]) -> Value {
     Value::from(all.to_vec())
 }
@@ -303,14 +332,6 @@ fn is(label: &str, value: &str) -> String {
 
 fn is_not(label: &str, value: &str) -> String {
     format!("{label}!=\"{value}\"")
-}
-
-/// Names have nothing in them that means something in a regular expression.
-fn one_of(label: &str, values: &[String]) -> String {
-    match values {
-        [one] => is(label, one),
-        many => format!("{label}=~\"{}\"", many.join("|")),
-    }
 }
 
 /// What holds back what, within a component: a missing label would equal another missing one, so it must be there.
@@ -331,7 +352,7 @@ fn inhibit_rules() -> Value {
                 is("severity", AlertSeverity::Critical.word()),
                 of_component.clone(),
             ],
-            &[lesser.clone(), is_not("alertname", TARGET_DOWN)],
+            &[lesser.clone()],
         ),
         // What cannot be measured says nothing reliable.
         rule(
