@@ -58,7 +58,11 @@ fn dashboards_hold_together() {
             }
             seen.insert(platform.environment.target);
             for (path, text) in &found {
-                assert!(text.len() < LARGEST, "{at}: {path} has {} bytes", text.len());
+                assert!(
+                    text.len() < LARGEST,
+                    "{at}: {path} has {} bytes",
+                    text.len()
+                );
             }
             let sources = sources(platform);
             for field in ["/uid", "/title"] {
@@ -80,7 +84,8 @@ fn dashboards_hold_together() {
 fn sources(platform: &Platform) -> BTreeSet<String> {
     let mut uids = BTreeSet::new();
     for (path, text) in files(platform, "/provisioning/datasources/") {
-        let value: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let value: Value =
+            serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}"));
         let sources = value["datasources"].as_array().expect("data sources");
         for source in sources {
             assert!(uids.insert(text_of(source, "uid")), "{path}");
@@ -97,14 +102,20 @@ fn holds_together(at: &str, dashboard: &Value, sources: &BTreeSet<String>) {
     let uid = text(dashboard, "/uid");
     assert!(uid.len() <= 40, "{at}: {uid}");
     let chosen = text(dashboard, "/templating/list/0/current/value");
-    assert!(sources.contains(chosen), "{at}: no data source `{chosen}` in {sources:?}");
+    assert!(
+        sources.contains(chosen),
+        "{at}: no data source `{chosen}` in {sources:?}"
+    );
     let variable = format!("${{{}}}", text(dashboard, "/templating/list/0/name"));
     let panels = dashboard["panels"].as_array().expect("panels");
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels {
         let title = text(panel, "/title");
         let id = panel["id"].as_i64().expect("a number");
-        assert!((1..=i64::from(i32::MAX)).contains(&id), "{at}, {title}: {id}");
+        assert!(
+            (1..=i64::from(i32::MAX)).contains(&id),
+            "{at}, {title}: {id}"
+        );
         assert!(ids.insert(id), "{at}, {title}: {id} is there twice");
         let side = |key: &str| panel["gridPos"][key].as_u64().expect("a number");
         assert!(side("x") + side("w") <= 24, "{at}, {title}: too far right");
