@@ -28,7 +28,8 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             // One on each machine is as available as the machines are.
             && !service.per_host
     }) {
-        if service.replicas.min >= 2 {
+        // One on each machine is lost with its machine, and what it looked at too.
+        if service.replicas.min >= 2 || service.per_host {
             continue;
         }
         let component = platform.component_of(service);
