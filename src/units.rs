@@ -182,7 +182,8 @@ pub fn rule_duration(text: &str) -> Option<u64> {
             .unwrap_or(behind.len());
         let (word, behind) = behind.split_at(letters);
         let unit = UNITS.iter().position(|(unit, _)| *unit == word)?;
-        if unit < least || !(1..=DIGITS).contains(&digits) {
+        let counting = number.trim_start_matches('0').len();
+        if unit < least || number.is_empty() || counting > DIGITS {
             return None;
         }
         let number: u64 = number.parse().ok()?;
@@ -246,6 +247,7 @@ mod tests {
             ("100ms", 100),
             ("0s", 0),
             ("1y2w3d4h5m6s7ms", 33_019_506_007),
+            ("0000000000005m", 300_000),
         ] {
             assert_eq!(rule_duration(good), Some(milliseconds), "{good}");
         }
