@@ -39,8 +39,8 @@ fn an_environment_lays_its_table_over_the_platforms() {
     let staging = configuration(&compiled, "staging");
     for (word, in_prod, in_staging) in [
         ("oncall@example.com", true, false),
-        ("channel: '#data-oncall'", true, false),
-        ("channel: '#data-staging'", false, true),
+        ("channel: \"#data-oncall\"", true, false),
+        ("channel: \"#data-staging\"", false, true),
         ("alertmanager-heartbeat-url", true, false),
         ("dba@example.com", true, true),
         ("location: Europe/Paris", true, true),
