@@ -1,5 +1,11 @@
 //! Who is told of which alerts: Alertmanager's configuration as it is made of the example in docs/alerting.md.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads files and fails where it must"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -34,7 +40,8 @@ fn the_example_becomes_a_configuration() {
 #[test]
 fn an_environment_lays_its_table_over_the_platforms() {
     let mut compiled = compile("");
-    assert_eq!(compiled.text(), "", "the example has findings");
+    let findings = compiled.text();
+    assert!(!findings.contains("warning["), "{findings}");
     let prod = configuration(&compiled, "prod");
     let staging = configuration(&compiled, "staging");
     for (word, in_prod, in_staging) in [

@@ -48,6 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "blueprint",
         &[
             "diagnostic",
+            "names",
             "schema",
             "source",
             "terms",
@@ -234,7 +235,9 @@ fn no_stage_reaches_back() {
 
 #[test]
 fn no_system_is_named_in_the_sources() {
-    let systems = support::names("blueprints");
+    let mut systems = support::names("blueprints");
+    // A word of everybody's, which no code could mean the blueprint by.
+    systems.retain(|system| system != "containers");
     assert!(systems.len() > 5);
     for (file, text) in sources() {
         // Quoting is named after the language of the file, the type of a data source after what it asks.

@@ -20,6 +20,7 @@ use lakewright::blueprint::{Blueprint, Library, SCHEMA, dashboard};
 use lakewright::cli::try_alone;
 use lakewright::compile::Compiler;
 use lakewright::diagnostic::{self, Severity};
+use lakewright::platform::FlowReason;
 use lakewright::resolve::option_schema;
 use lakewright::schema::Schema;
 use lakewright::source::{Place, Sources};
@@ -258,7 +259,9 @@ fn dependents_reach_what_stands_in_front_of_a_server() {
             };
             let mut found = BTreeSet::new();
             for flow in &platform.flows {
-                if component(flow.to) == "postgresql" && component(flow.from) != "postgresql" {
+                // Who watches looks at each of them.
+                let depends = matches!(flow.reason, FlowReason::Need(_));
+                if depends && component(flow.to) == "postgresql" {
                     let to = platform.services[flow.to].key.as_str();
                     found.insert((component(flow.from), to));
                 }
@@ -410,7 +413,8 @@ fn alerts_are_tried_and_said_in_both_languages() {
         let alerts = &blueprint.alerts;
         let system = name.replace('-', "");
         let mut provides = blueprint.model.provides.values();
-        let watches = provides.any(|provide| provide.capability == "metrics");
+        let watches =
+            provides.any(|provide| ["alerts", "metrics"].contains(&provide.capability.as_str()));
         let mut texts = Vec::new();
         for (alert, declared) in &alerts.alerts {
             count += 1;

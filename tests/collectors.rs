@@ -1,6 +1,10 @@
 //! What collectors get and what follows from them: on a platform of small blueprints, on every target.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads files and fails where it must"
+)]
 
 mod support;
 

@@ -1,5 +1,11 @@
 //! Every dashboard of every topology: what the program that shows it takes for granted.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads files and fails where it must"
+)]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

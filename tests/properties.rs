@@ -773,7 +773,7 @@ fn topologies_hold(cases: u32, wild: bool) -> [usize; 3] {
 
 #[test]
 fn random_topologies_hold() {
-    let made = topologies_hold(80, false);
+    let made = topologies_hold(32, false);
     // Otherwise nothing was tried but the findings.
     assert!(
         made.iter().all(|made| *made > 3),
@@ -783,7 +783,7 @@ fn random_topologies_hold() {
 
 #[test]
 fn wild_topologies_hold() {
-    topologies_hold(30, true);
+    topologies_hold(16, true);
 }
 
 /// Cuts a text into words, spaces and signs.
@@ -810,7 +810,7 @@ fn mutated_topologies_hold() {
         .into_iter()
         .map(|name| read(format!("examples/{name}/platform.toml")))
         .collect();
-    hold(100, &dice(), |mut dice| {
+    hold(48, &dice(), |mut dice| {
         let text = dice.pick(&texts).clone();
         let mut words: Vec<&str> = tokens(&text);
         let all = words.clone();

@@ -1,6 +1,10 @@
 //! Where traces are collected, who is connected to that, and what the mesh is told, on a platform of small blueprints.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads files and fails where it must"
+)]
 
 mod support;
 

@@ -352,7 +352,7 @@ fn inhibit_rules() -> Value {
                 is("severity", AlertSeverity::Critical.word()),
                 of_component.clone(),
             ],
-            &[lesser.clone()],
+            std::slice::from_ref(&lesser),
         ),
         // What cannot be measured says nothing reliable.
         rule(

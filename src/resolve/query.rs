@@ -75,17 +75,17 @@ impl Written {
     ///
     /// # Errors
     /// What is wrong with it, at the part that is.
-    pub(super) fn parse(&self, sources: &Sources) -> Result<Query, Finding> {
+    pub(super) fn parse(&self, sources: &Sources) -> Result<Query, Box<Finding>> {
         Query::parse(&self.text).map_err(|fault| {
             let end = fault.end.min(self.text.len());
             let place = self.part(sources, fault.start.min(end)..end);
             let filled = (self.text != self.source)
                 .then(|| format!("filled in, the query is `{}`", self.text.trim()));
             let finding = Finding::new(&PROMQL_ERROR, place, fault.message);
-            match filled {
+            Box::new(match filled {
                 Some(cause) => finding.cause(cause),
                 None => finding,
-            }
+            })
         })
     }
 }

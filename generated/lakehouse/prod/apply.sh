@@ -228,41 +228,87 @@ fi
 apply 'the platform' manifests/10-platform
 
 apply 'wave 1 of 5' \
+  manifests/20-alertmanager/00-rules.yaml \
+  manifests/20-alertmanager/10-server.yaml \
+  manifests/20-blackbox/00-rules.yaml \
+  manifests/20-blackbox/10-exporter.yaml \
+  manifests/20-elasticsearch/00-rules.yaml \
   manifests/20-elasticsearch/10-node.yaml \
+  manifests/20-kube-state-metrics/00-rules.yaml \
+  manifests/20-kube-state-metrics/10-server.yaml \
+  manifests/20-minio/00-rules.yaml \
   manifests/20-minio/10-server.yaml \
+  manifests/20-otel-collector/00-rules.yaml \
+  manifests/20-otel-collector/10-collector.yaml \
   manifests/20-postgresql/00-cluster.yaml \
+  manifests/20-postgresql/00-queries.yaml \
+  manifests/20-postgresql/00-rules.yaml \
   manifests/20-postgresql/10-server.yaml \
+  manifests/20-prometheus/00-rules.yaml \
+  manifests/20-prometheus/00-self.yaml \
+  manifests/20-prometheus/00-server.yaml \
+  manifests/20-prometheus/00-service.yaml \
+  manifests/20-prometheus/10-server.yaml \
+  manifests/20-valkey/00-rules.yaml \
+  manifests/20-valkey/10-exporter.yaml \
   manifests/20-valkey/10-server.yaml \
+  manifests/21-airbyte/00-rules.yaml \
   manifests/21-airbyte/10-manifest-server.yaml \
-  manifests/21-dremio/10-zookeeper.yaml
+  manifests/21-dremio/00-rules.yaml \
+  manifests/21-dremio/10-zookeeper.yaml \
+  manifests/21-superset/00-rules.yaml \
+  manifests/21-superset/10-statsd.yaml \
+  manifests/22-dbt/00-rules.yaml \
+  manifests/22-dbt/10-pushgateway.yaml
+reached 300 Ready Certificate.v1.cert-manager.io/alertmanager
 reached 300 Ready Certificate.v1.cert-manager.io/elasticsearch
 reached 1200 Ready Cluster.v1.postgresql.cnpg.io/postgresql
+reached 1500 Available Prometheus.v1.monitoring.coreos.com/prometheus
+rolled_out 610 statefulset/alertmanager
+rolled_out 340 deployment/blackbox
 rolled_out 1305 statefulset/elasticsearch
+rolled_out 395 deployment/kube-state-metrics
 rolled_out 1410 statefulset/minio
+rolled_out 430 deployment/otel-collector
+rolled_out 365 deployment/valkey-exporter
 rolled_out 395 statefulset/valkey
 rolled_out 610 deployment/airbyte-manifest-server
 rolled_out 675 statefulset/dremio-zookeeper
+rolled_out 365 deployment/superset-statsd
+rolled_out 365 statefulset/dbt-pushgateway
 
-again elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-fad73bbcb8
+again elasticsearch-access-dc628c6d90 minio-buckets-99a50ca470 postgresql-databases-d4b9f4422b
 apply 'wave 2 of 5' \
   manifests/20-elasticsearch/20-access.yaml \
   manifests/20-minio/20-buckets.yaml \
   manifests/20-postgresql/20-databases.yaml
-completed 900 elasticsearch-access-f582bc4fb8 minio-buckets-3641dfc15f postgresql-databases-fad73bbcb8
+completed 900 elasticsearch-access-dc628c6d90 minio-buckets-99a50ca470 postgresql-databases-d4b9f4422b
 
-again airbyte-bootloader-5f8a8751f6 superset-init-6d225f36c1
+again airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
 apply 'wave 3 of 5' \
+  manifests/20-elasticsearch/30-exporter.yaml \
   manifests/21-airbyte/10-bootloader.yaml \
   manifests/21-airbyte/10-sync.yaml \
   manifests/21-airbyte/10-temporal.yaml \
   manifests/21-dremio/10-coordinator.yaml \
-  manifests/21-superset/10-init.yaml
-completed 2100 airbyte-bootloader-5f8a8751f6 superset-init-6d225f36c1
+  manifests/21-grafana/00-rules.yaml \
+  manifests/21-grafana/10-web.yaml \
+  manifests/21-jaeger/00-rules.yaml \
+  manifests/21-jaeger/10-cleaner.yaml \
+  manifests/21-jaeger/10-server.yaml \
+  manifests/21-superset/10-init.yaml \
+  manifests/21-superset/20-metrics.yaml
+completed 2100 airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
+rolled_out 365 deployment/elasticsearch-exporter
 rolled_out 665 deployment/airbyte-temporal
 rolled_out 845 statefulset/dremio
+rolled_out 730 deployment/grafana
+rolled_out 490 deployment/jaeger
+rolled_out 390 deployment/superset-metrics
 
-again dremio-init-e0d0949aa2
+again airbyte-metrics-02fcd5c23a dremio-init-227e3b9b92
 apply 'wave 4 of 5' \
+  manifests/21-airbyte/20-metrics.yaml \
   manifests/21-airbyte/20-server.yaml \
   manifests/21-airbyte/20-workload-api-server.yaml \
   manifests/21-dremio/20-executor.yaml \
@@ -270,7 +316,7 @@ apply 'wave 4 of 5' \
   manifests/21-superset/20-beat.yaml \
   manifests/21-superset/20-web.yaml \
   manifests/21-superset/20-worker.yaml
-completed 1500 dremio-init-e0d0949aa2
+completed 1500 airbyte-metrics-02fcd5c23a dremio-init-227e3b9b92
 rolled_out 1030 deployment/airbyte
 rolled_out 1030 deployment/airbyte-workload-api-server
 rolled_out 1150 statefulset/dremio-executor
@@ -280,12 +326,16 @@ rolled_out 900 deployment/superset-worker
 
 apply 'wave 5 of 5' \
   manifests/21-airbyte/30-cron.yaml \
+  manifests/21-airbyte/30-exporter.yaml \
   manifests/21-airbyte/30-worker.yaml \
   manifests/21-airbyte/30-workload-launcher.yaml \
+  manifests/21-dremio/30-metrics.yaml \
   manifests/22-dbt/10-build.yaml
 rolled_out 630 deployment/airbyte-cron
+rolled_out 365 deployment/airbyte-exporter
 rolled_out 1140 deployment/airbyte-worker
 rolled_out 660 deployment/airbyte-workload-launcher
+rolled_out 365 deployment/dremio-metrics
 
 open 60 Ready Certificate.v1.cert-manager.io/platform-authority
 open 60 Ready Certificate.v1.cert-manager.io/public
@@ -294,27 +344,42 @@ open 60 Programmed Gateway.v1.gateway.networking.k8s.io/lakehouse
 if [ -n "${prune}" ]; then
   prune configmap \
     lakehouse-gateway \
+    alertmanager-b15f1026cf \
+    blackbox-070076441c \
     elasticsearch-13d5d3eac9 \
-    elasticsearch-access-ab2571291f \
-    minio-buckets-b318e24524 \
-    postgresql-databases-c1cd945932 \
-    valkey-40861647c3 \
+    elasticsearch-access-ce0d78a12b \
+    elasticsearch-exporter-9a2bc369d7 \
+    minio-buckets-3f5acfc57e \
+    otel-collector-223c775150 \
+    postgresql-queries \
+    postgresql-databases-fe4c9e63b7 \
+    valkey-exporter-0d6bd1523e \
+    valkey-9b04d88af0 \
     airbyte-temporal-bd710f4802 \
+    airbyte-metrics-64813e4e12 \
+    airbyte-exporter-bb880a2062 \
     dremio-b172ff8b7c \
     dremio-zookeeper-0ed8f33eff \
     dremio-executor-eabf4e3153 \
-    dremio-init-b7bb3f8140 \
-    superset-init-453c4e8d3b \
-    superset-beat-132518f793 \
-    superset-web-e19a037102 \
-    superset-worker-322d197094 \
-    dbt-build-215cf5381f
+    dremio-init-ffb47c8839 \
+    dremio-metrics-3cb8ad43b4 \
+    grafana-5ca27fc784 \
+    jaeger-cleaner-35ef60e911 \
+    jaeger-8a48f048fa \
+    superset-init-d0a17dcede \
+    superset-statsd-6bc89a8d08 \
+    superset-beat-95cae5c1ad \
+    superset-metrics-62057a4977 \
+    superset-web-ad8e2719ea \
+    superset-worker-80fc2bdccd \
+    dbt-build-17dc8bec00
   prune job \
-    elasticsearch-access-f582bc4fb8 \
-    minio-buckets-3641dfc15f \
-    postgresql-databases-fad73bbcb8 \
+    elasticsearch-access-dc628c6d90 \
+    minio-buckets-99a50ca470 \
+    postgresql-databases-d4b9f4422b \
     airbyte-bootloader-5f8a8751f6 \
-    dremio-init-e0d0949aa2 \
-    superset-init-6d225f36c1
+    airbyte-metrics-02fcd5c23a \
+    dremio-init-227e3b9b92 \
+    superset-init-52479c75f5
 fi
 say 'done'

@@ -160,6 +160,8 @@ served 'Gateway API' 'kubectl apply --server-side --filename=https://github.com/
 served Istio 'https://istio.io/latest/docs/setup/install/helm (charts base, cni and istiod), with prerequisites/istio-values.yaml for istiod' networking.istio.io/v1 DestinationRule ServiceEntry Sidecar
 served Istio 'https://istio.io/latest/docs/setup/install/helm (charts base, cni and istiod), with prerequisites/istio-values.yaml for istiod' security.istio.io/v1 AuthorizationPolicy PeerAuthentication
 served Istio 'https://istio.io/latest/docs/setup/install/helm (charts base, cni and istiod), with prerequisites/istio-values.yaml for istiod' telemetry.istio.io/v1 Telemetry
+served 'Prometheus operator' 'https://prometheus-operator.dev/docs/getting-started/installation, or its Helm chart prometheus-community/kube-prometheus-stack' monitoring.coreos.com/v1 Probe Prometheus PrometheusRule ServiceMonitor
+served 'Prometheus operator' 'https://prometheus-operator.dev/docs/getting-started/installation, or its Helm chart prometheus-community/kube-prometheus-stack' monitoring.coreos.com/v1alpha1 ScrapeConfig
 served cert-manager 'https://cert-manager.io/docs/installation/helm, with crds.enabled=true' cert-manager.io/v1 Certificate Issuer
 have=$(tag app.kubernetes.io/name=cloudnative-pg)
 version CloudNativePG 1.30 'https://cloudnative-pg.io/docs, Helm chart cloudnative-pg/cloudnative-pg' "${have}"
@@ -167,6 +169,8 @@ have=$(annotation gateways.gateway.networking.k8s.io gateway.networking.k8s.io/b
 version 'Gateway API' 1.6 'kubectl apply --server-side --filename=https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml' "${have}"
 have=$(tag app=istiod)
 version Istio 1.30 'https://istio.io/latest/docs/setup/install/helm (charts base, cni and istiod), with prerequisites/istio-values.yaml for istiod' "${have}"
+have=$(tag app.kubernetes.io/name=prometheus-operator)
+version 'Prometheus operator' 0.93 'https://prometheus-operator.dev/docs/getting-started/installation, or its Helm chart prometheus-community/kube-prometheus-stack' "${have}"
 have=$(tag app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller)
 version cert-manager 1.21 'https://cert-manager.io/docs/installation/helm, with crds.enabled=true' "${have}"
 
@@ -252,17 +256,28 @@ secret airbyte-admin-password-v1 value
 secret airbyte-jwt-signature-v1 value
 secret dremio-admin-v1 username password
 secret dremio-dbt-engine-v1 username password
+secret dremio-metrics-v1 username password
 secret dremio-superset-engine-v1 username password
 secret elasticsearch-dremio-search-v1 username password
 secret elasticsearch-elastic-v1 username password
+secret elasticsearch-jaeger-storage-v1 username password
+secret elasticsearch-metrics-v1 username password
+secret grafana-admin-v1 username password
+secret grafana-metrics-v1 username password
+secret grafana-secret-key-v1 value
 secret minio-airbyte-lake-v1 username password
 secret minio-airbyte-storage-v1 username password
 secret minio-dremio-storage-v1 username password
+secret minio-metrics-v1 username password
+secret minio-metrics-token-v1 value
 secret minio-root-password-v1 username password
+secret postgresql-airbyte-activity-v1 username password
 secret postgresql-airbyte-config-v1 username password
 secret postgresql-airbyte-temporal-v1 username password
 secret postgresql-airbyte-temporal-visibility-v1 username password
 secret postgresql-dremio-database-v1 username password
+secret postgresql-grafana-database-v1 username password
+secret postgresql-superset-activity-v1 username password
 secret postgresql-superset-metadata-v1 username password
 secret postgresql-superuser-v1 username password
 secret superset-admin-v1 username password
@@ -270,6 +285,7 @@ secret superset-async-key-v1 value
 secret superset-guest-key-v1 value
 secret superset-secret-key-v1 value
 secret valkey-health-v1 username password
+secret valkey-metrics-v1 username password
 secret valkey-superset-cache-v1 username password
 if [ -n "${absent}" ]; then
   lack "these Secrets of the namespace ${namespace} are missing, or have not the keys they should have:${absent}" \
@@ -278,7 +294,7 @@ fi
 
 # --- images that are built
 note './images.sh pushes registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c'
-note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-490d89270662'
+note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a'
 
 # --- settings of nodes, which the API does not tell
 note 'nodes of elasticsearch need vm.max_map_count = 262144 or more: Lucene maps its index files into memory.'

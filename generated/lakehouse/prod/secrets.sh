@@ -102,17 +102,28 @@ secret airbyte-admin-password-v1 airbyte-admin-password
 secret airbyte-jwt-signature-v1 airbyte-jwt-signature
 secret dremio-admin-v1 dremio-admin admin
 secret dremio-dbt-engine-v1 dremio-dbt-engine dbt_engine
+secret dremio-metrics-v1 dremio-metrics metrics
 secret dremio-superset-engine-v1 dremio-superset-engine superset_engine
 secret elasticsearch-dremio-search-v1 elasticsearch-dremio-search dremio-search
 secret elasticsearch-elastic-v1 elasticsearch-elastic elastic
+secret elasticsearch-jaeger-storage-v1 elasticsearch-jaeger-storage jaeger-storage
+secret elasticsearch-metrics-v1 elasticsearch-metrics metrics
+secret grafana-admin-v1 grafana-admin admin
+secret grafana-metrics-v1 grafana-metrics metrics
+secret grafana-secret-key-v1 grafana-secret-key
 secret minio-airbyte-lake-v1 minio-airbyte-lake airbyte-lake
 secret minio-airbyte-storage-v1 minio-airbyte-storage airbyte-storage
 secret minio-dremio-storage-v1 minio-dremio-storage dremio-storage
+secret minio-metrics-v1 minio-metrics metrics
+secret minio-metrics-token-v1 minio-metrics-token
 secret minio-root-password-v1 minio-root-password root
+secret postgresql-airbyte-activity-v1 postgresql-airbyte-activity airbyte_metrics
 secret postgresql-airbyte-config-v1 postgresql-airbyte-config airbyte
 secret postgresql-airbyte-temporal-v1 postgresql-airbyte-temporal airbyte_temporal
 secret postgresql-airbyte-temporal-visibility-v1 postgresql-airbyte-temporal-visibility airbyte_temporal_visibility
 secret postgresql-dremio-database-v1 postgresql-dremio-database dremio
+secret postgresql-grafana-database-v1 postgresql-grafana-database grafana
+secret postgresql-superset-activity-v1 postgresql-superset-activity superset_metrics
 secret postgresql-superset-metadata-v1 postgresql-superset-metadata superset
 secret postgresql-superuser-v1 postgresql-superuser postgres
 secret superset-admin-v1 superset-admin admin
@@ -120,6 +131,7 @@ secret superset-async-key-v1 superset-async-key
 secret superset-guest-key-v1 superset-guest-key
 secret superset-secret-key-v1 superset-secret-key
 secret valkey-health-v1 valkey-health health
+secret valkey-metrics-v1 valkey-metrics metrics
 secret valkey-superset-cache-v1 valkey-superset-cache superset-cache
 
 if [ -n "${missing}" ]; then
@@ -130,7 +142,7 @@ fi
 
 if [ -n "${prune}" ]; then
   # Every word of what may refer to a Secret: a name that occurs anywhere is kept.
-  used=$(kube --namespace "${namespace}" get pods,deployments,statefulsets,jobs,cronjobs,Cluster.v1.postgresql.cnpg.io --output=json)
+  used=$(kube --namespace "${namespace}" get pods,deployments,statefulsets,jobs,cronjobs,Cluster.v1.postgresql.cnpg.io,Probe.v1.monitoring.coreos.com,Prometheus.v1.monitoring.coreos.com,PrometheusRule.v1.monitoring.coreos.com,ScrapeConfig.v1alpha1.monitoring.coreos.com,ServiceMonitor.v1.monitoring.coreos.com --output=json)
   used=$(printf '%s' "${used}" | tr -cs 'a-z0-9.-' ' ')
   old=$(kube --namespace "${namespace}" get secrets --selector="${labels}" --output='jsonpath={.items[*].metadata.name}')
   for name in ${old}; do

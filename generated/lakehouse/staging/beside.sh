@@ -133,6 +133,7 @@ secrets/airbyte-admin-client-secret
 secrets/airbyte-admin-password
 secrets/airbyte-jwt-signature
 secrets/minio-airbyte-storage
+secrets/postgresql-airbyte-activity
 secrets/postgresql-airbyte-config
 secrets/postgresql-airbyte-temporal
 secrets/postgresql-airbyte-temporal-visibility
@@ -151,6 +152,7 @@ networks() {
 lakehouse-staging_airbyte-to-minio
 lakehouse-staging_airbyte-to-postgresql
 lakehouse-staging_nginx-to-airbyte
+lakehouse-staging_prometheus-to-airbyte
 END
 }
 

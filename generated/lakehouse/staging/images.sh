@@ -73,4 +73,4 @@ image() {
 }
 
 image registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c images/dbt-dbt
-image registry.example.com/lakehouse/superset-app:6.1.0-490d89270662 images/superset-app
+image registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a images/superset-app

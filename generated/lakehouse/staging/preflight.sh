@@ -247,6 +247,9 @@ keeps() {
 
 pinned=$(services '{{.Spec.Name}}|{{with .Spec.TaskTemplate.Placement}}{{range .Constraints}}{{.}}|{{end}}{{end}}' \
   --filter "label=com.docker.stack.namespace=${project}" | tr -d ' ')
+keeps alertmanager-1 staging-1
+keeps alertmanager-2 staging-3
+keeps dbt-pushgateway staging-3
 keeps dremio staging-3
 keeps dremio-executor-1 staging-1
 keeps dremio-executor-2 staging-2
@@ -256,15 +259,20 @@ keeps dremio-zookeeper-3 staging-2
 keeps elasticsearch-1 staging-1
 keeps elasticsearch-2 staging-3
 keeps elasticsearch-3 staging-2
+keeps filebeat-1 staging-1
+keeps filebeat-2 staging-2
+keeps filebeat-3 staging-3
+keeps logstash staging-3
 keeps minio-1 staging-3
 keeps minio-2 staging-1
 keeps minio-3 staging-2
 keeps postgresql-1 staging-1
 keeps postgresql-2 staging-3
+keeps prometheus staging-1
 keeps valkey staging-1
 
 # --- what leaves
-known=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 minio-1 minio-2 minio-3 postgresql-router postgresql-promote postgresql-recopy postgresql-rejoin postgresql-resume postgresql-status valkey nginx dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio superset-init dremio-init superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build '
+known=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 blackbox dbt-pushgateway logstash-exporter minio-1 minio-2 minio-3 otel-collector postgresql-router postgresql-promote postgresql-recopy postgresql-rejoin postgresql-resume postgresql-status prometheus superset-statsd valkey-exporter valkey nginx-exporter nginx alertmanager-1 alertmanager-2 containers-1 containers-2 containers-3 dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 filebeat-1 filebeat-2 filebeat-3 node-exporter-1 node-exporter-2 node-exporter-3 node-exporter-network-1 node-exporter-network-2 node-exporter-network-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio elasticsearch-exporter grafana jaeger jaeger-cleaner kibana logstash-store logstash-trim superset-metrics superset-init postgresql-exporter-1 postgresql-exporter-2 dremio-init kibana-data-views logstash superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build dremio-metrics '
 for service in $(services '{{.Spec.Name}}' --filter "label=com.docker.stack.namespace=${project}"); do
   case "${known}" in
     *" ${service#"${project}"_} "*) ;;
@@ -294,18 +302,39 @@ secrets='
   airbyte-jwt-signature
   dremio-admin
   dremio-dbt-engine
+  dremio-metrics
   dremio-superset-engine
   elasticsearch-dremio-search
   elasticsearch-elastic
+  elasticsearch-grafana-logs
+  elasticsearch-jaeger-storage
+  elasticsearch-kibana-reader
+  elasticsearch-kibana-store
+  elasticsearch-kibana-views
+  elasticsearch-logstash-setup
+  elasticsearch-logstash-store
+  elasticsearch-metrics
+  grafana-admin
+  grafana-metrics
+  grafana-secret-key
+  kibana-reporting-key
+  kibana-saved-objects-key
+  kibana-session-key
   minio-airbyte-lake
   minio-airbyte-storage
   minio-dremio-storage
+  minio-metrics
+  minio-metrics-token
   minio-root-password
+  postgresql-airbyte-activity
   postgresql-airbyte-config
   postgresql-airbyte-temporal
   postgresql-airbyte-temporal-visibility
   postgresql-dremio-database
+  postgresql-exporter
+  postgresql-grafana-database
   postgresql-replicator
+  postgresql-superset-activity
   postgresql-superset-metadata
   postgresql-superuser
   superset-admin
@@ -313,6 +342,7 @@ secrets='
   superset-guest-key
   superset-secret-key
   valkey-health
+  valkey-metrics
   valkey-superset-cache'
 for name in ${secrets}; do
   [ -s "secrets/${name}" ] || missing="${missing} ${name}"
@@ -336,18 +366,36 @@ image() {
 
 if [ -n "${images}" ]; then
   help='docker login, if its registry wants that; mirror it, if the hosts cannot reach it; --no-images leaves this out.'
+  image docker.elastic.co/beats/filebeat:9.5.2 "${help}"
   image docker.elastic.co/elasticsearch/elasticsearch:9.5.2 "${help}"
+  image docker.elastic.co/kibana/kibana:9.5.2 "${help}"
+  image docker.elastic.co/logstash/logstash:9.5.2 "${help}"
   image docker.io/dremio/dremio-oss:26.0.5 "${help}"
+  image docker.io/grafana/grafana:13.1.3 "${help}"
+  image docker.io/jaegertracing/jaeger-es-index-cleaner:2.20.0 "${help}"
+  image docker.io/jaegertracing/jaeger:2.20.0 "${help}"
   image docker.io/library/busybox:1.37.0 "${help}"
   image docker.io/library/haproxy:3.4.3-alpine "${help}"
-  image docker.io/library/nginx:1.30.4-alpine "${help}"
+  image docker.io/library/nginx:1.30.4-alpine-otel "${help}"
   image docker.io/library/postgres:17.11-trixie "${help}"
   image docker.io/library/python:3.13.15-slim "${help}"
   image docker.io/library/zookeeper:3.9.4-jre-17 "${help}"
+  image docker.io/nginx/nginx-prometheus-exporter:1.5.3 "${help}"
+  image docker.io/oliver006/redis_exporter:v1.88.0-alpine "${help}"
+  image docker.io/otel/opentelemetry-collector-contrib:0.159.0 "${help}"
   image docker.io/pgsty/silo:RELEASE.2026-09-16T00-00-00Z "${help}"
   image docker.io/valkey/valkey:9.1.2-trixie "${help}"
+  image ghcr.io/kuskoman/logstash-exporter:v1.9.1 "${help}"
+  image quay.io/prometheus/alertmanager:v0.34.0 "${help}"
+  image quay.io/prometheus/blackbox-exporter:v0.28.0 "${help}"
+  image quay.io/prometheus/node-exporter:v1.12.1 "${help}"
+  image quay.io/prometheus/prometheus:v3.14.0 "${help}"
+  image quay.io/prometheus/pushgateway:v1.11.3 "${help}"
+  image quay.io/prometheus/statsd-exporter:v0.30.0 "${help}"
+  image quay.io/prometheuscommunity/elasticsearch-exporter:v1.11.0 "${help}"
+  image quay.io/prometheuscommunity/postgres-exporter:v0.20.1 "${help}"
   image registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c './images.sh builds and pushes it.'
-  image registry.example.com/lakehouse/superset-app:6.1.0-490d89270662 './images.sh builds and pushes it.'
+  image registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a './images.sh builds and pushes it.'
 fi
 
 # --- what only a host itself can tell

@@ -50,6 +50,8 @@ done
 if [ -n "${list}" ]; then
   cat <<'END'
 dbt-build   30 5 * * *
+jaeger-cleaner   20 1 * * *
+logstash-trim   23 * * * *
 postgresql-promote
 postgresql-recopy
 postgresql-rejoin
@@ -62,6 +64,8 @@ fi
 case "${job}" in
   '') wrong 'the name of a job is missing' ;;
   dbt-build) limit=7200 ;;
+  jaeger-cleaner) limit=1800 ;;
+  logstash-trim) limit=600 ;;
   postgresql-promote) limit=0 ;;
   postgresql-recopy) limit=0 ;;
   postgresql-rejoin) limit=0 ;;

@@ -86,7 +86,14 @@ variables=''
 
 if [ -n "${only_variables}" ]; then
   variable TLS_AUTHORITY secrets/tls/ca.crt || :
+  variable TLS_ALERTMANAGER secrets/tls/alertmanager/tls.crt || :
+  variable TLS_BLACKBOX secrets/tls/blackbox/tls.crt || :
   variable TLS_ELASTICSEARCH secrets/tls/elasticsearch/tls.crt || :
+  variable TLS_FILEBEAT secrets/tls/filebeat/tls.crt || :
+  variable TLS_JAEGER secrets/tls/jaeger/tls.crt || :
+  variable TLS_LOGSTASH secrets/tls/logstash/tls.crt || :
+  variable TLS_OTEL_COLLECTOR secrets/tls/otel-collector/tls.crt || :
+  variable TLS_PROMETHEUS secrets/tls/prometheus/tls.crt || :
   variable TLS_PUBLIC secrets/tls/public/tls.crt || :
   if [ -n "${missing}" ]; then
     say "These certificates are missing in ./secrets, or cannot be read:${missing}"
@@ -119,18 +126,39 @@ secret() {
 
 secret lakehouse-staging_dremio-admin-v1 dremio-admin
 secret lakehouse-staging_dremio-dbt-engine-v1 dremio-dbt-engine
+secret lakehouse-staging_dremio-metrics-v1 dremio-metrics
 secret lakehouse-staging_dremio-superset-engine-v1 dremio-superset-engine
 secret lakehouse-staging_elasticsearch-dremio-search-v1 elasticsearch-dremio-search
 secret lakehouse-staging_elasticsearch-elastic-v1 elasticsearch-elastic
+secret lakehouse-staging_elasticsearch-grafana-logs-v1 elasticsearch-grafana-logs
+secret lakehouse-staging_elasticsearch-jaeger-storage-v1 elasticsearch-jaeger-storage
+secret lakehouse-staging_elasticsearch-kibana-reader-v1 elasticsearch-kibana-reader
+secret lakehouse-staging_elasticsearch-kibana-store-v1 elasticsearch-kibana-store
+secret lakehouse-staging_elasticsearch-kibana-views-v1 elasticsearch-kibana-views
+secret lakehouse-staging_elasticsearch-logstash-setup-v1 elasticsearch-logstash-setup
+secret lakehouse-staging_elasticsearch-logstash-store-v1 elasticsearch-logstash-store
+secret lakehouse-staging_elasticsearch-metrics-v1 elasticsearch-metrics
+secret lakehouse-staging_grafana-admin-v1 grafana-admin
+secret lakehouse-staging_grafana-metrics-v1 grafana-metrics
+secret lakehouse-staging_grafana-secret-key-v1 grafana-secret-key
+secret lakehouse-staging_kibana-reporting-key-v1 kibana-reporting-key
+secret lakehouse-staging_kibana-saved-objects-key-v1 kibana-saved-objects-key
+secret lakehouse-staging_kibana-session-key-v1 kibana-session-key
 secret lakehouse-staging_minio-airbyte-lake-v1 minio-airbyte-lake
 secret lakehouse-staging_minio-airbyte-storage-v1 minio-airbyte-storage
 secret lakehouse-staging_minio-dremio-storage-v1 minio-dremio-storage
+secret lakehouse-staging_minio-metrics-v1 minio-metrics
+secret lakehouse-staging_minio-metrics-token-v1 minio-metrics-token
 secret lakehouse-staging_minio-root-password-v1 minio-root-password
+secret lakehouse-staging_postgresql-airbyte-activity-v1 postgresql-airbyte-activity
 secret lakehouse-staging_postgresql-airbyte-config-v1 postgresql-airbyte-config
 secret lakehouse-staging_postgresql-airbyte-temporal-v1 postgresql-airbyte-temporal
 secret lakehouse-staging_postgresql-airbyte-temporal-visibility-v1 postgresql-airbyte-temporal-visibility
 secret lakehouse-staging_postgresql-dremio-database-v1 postgresql-dremio-database
+secret lakehouse-staging_postgresql-exporter-v1 postgresql-exporter
+secret lakehouse-staging_postgresql-grafana-database-v1 postgresql-grafana-database
 secret lakehouse-staging_postgresql-replicator-v1 postgresql-replicator
+secret lakehouse-staging_postgresql-superset-activity-v1 postgresql-superset-activity
 secret lakehouse-staging_postgresql-superset-metadata-v1 postgresql-superset-metadata
 secret lakehouse-staging_postgresql-superuser-v1 postgresql-superuser
 secret lakehouse-staging_superset-admin-v1 superset-admin
@@ -138,15 +166,51 @@ secret lakehouse-staging_superset-async-key-v1 superset-async-key
 secret lakehouse-staging_superset-guest-key-v1 superset-guest-key
 secret lakehouse-staging_superset-secret-key-v1 superset-secret-key
 secret lakehouse-staging_valkey-health-v1 valkey-health
+secret lakehouse-staging_valkey-metrics-v1 valkey-metrics
 secret lakehouse-staging_valkey-superset-cache-v1 valkey-superset-cache
 if variable TLS_AUTHORITY secrets/tls/ca.crt; then
   TLS_AUTHORITY=${print}
   secret "lakehouse-staging_tls-authority-${TLS_AUTHORITY:?deploy with ./deploy.sh}" tls/ca.crt
 fi
+if variable TLS_ALERTMANAGER secrets/tls/alertmanager/tls.crt; then
+  TLS_ALERTMANAGER=${print}
+  secret "lakehouse-staging_tls-alertmanager-crt-${TLS_ALERTMANAGER:?deploy with ./deploy.sh}" tls/alertmanager/tls.crt
+  secret "lakehouse-staging_tls-alertmanager-key-${TLS_ALERTMANAGER:?deploy with ./deploy.sh}" tls/alertmanager/tls.key
+fi
+if variable TLS_BLACKBOX secrets/tls/blackbox/tls.crt; then
+  TLS_BLACKBOX=${print}
+  secret "lakehouse-staging_tls-blackbox-crt-${TLS_BLACKBOX:?deploy with ./deploy.sh}" tls/blackbox/tls.crt
+  secret "lakehouse-staging_tls-blackbox-key-${TLS_BLACKBOX:?deploy with ./deploy.sh}" tls/blackbox/tls.key
+fi
 if variable TLS_ELASTICSEARCH secrets/tls/elasticsearch/tls.crt; then
   TLS_ELASTICSEARCH=${print}
   secret "lakehouse-staging_tls-elasticsearch-crt-${TLS_ELASTICSEARCH:?deploy with ./deploy.sh}" tls/elasticsearch/tls.crt
   secret "lakehouse-staging_tls-elasticsearch-key-${TLS_ELASTICSEARCH:?deploy with ./deploy.sh}" tls/elasticsearch/tls.key
+fi
+if variable TLS_FILEBEAT secrets/tls/filebeat/tls.crt; then
+  TLS_FILEBEAT=${print}
+  secret "lakehouse-staging_tls-filebeat-crt-${TLS_FILEBEAT:?deploy with ./deploy.sh}" tls/filebeat/tls.crt
+  secret "lakehouse-staging_tls-filebeat-key-${TLS_FILEBEAT:?deploy with ./deploy.sh}" tls/filebeat/tls.key
+fi
+if variable TLS_JAEGER secrets/tls/jaeger/tls.crt; then
+  TLS_JAEGER=${print}
+  secret "lakehouse-staging_tls-jaeger-crt-${TLS_JAEGER:?deploy with ./deploy.sh}" tls/jaeger/tls.crt
+  secret "lakehouse-staging_tls-jaeger-key-${TLS_JAEGER:?deploy with ./deploy.sh}" tls/jaeger/tls.key
+fi
+if variable TLS_LOGSTASH secrets/tls/logstash/tls.crt; then
+  TLS_LOGSTASH=${print}
+  secret "lakehouse-staging_tls-logstash-crt-${TLS_LOGSTASH:?deploy with ./deploy.sh}" tls/logstash/tls.crt
+  secret "lakehouse-staging_tls-logstash-key-${TLS_LOGSTASH:?deploy with ./deploy.sh}" tls/logstash/tls.key
+fi
+if variable TLS_OTEL_COLLECTOR secrets/tls/otel-collector/tls.crt; then
+  TLS_OTEL_COLLECTOR=${print}
+  secret "lakehouse-staging_tls-otel-collector-crt-${TLS_OTEL_COLLECTOR:?deploy with ./deploy.sh}" tls/otel-collector/tls.crt
+  secret "lakehouse-staging_tls-otel-collector-key-${TLS_OTEL_COLLECTOR:?deploy with ./deploy.sh}" tls/otel-collector/tls.key
+fi
+if variable TLS_PROMETHEUS secrets/tls/prometheus/tls.crt; then
+  TLS_PROMETHEUS=${print}
+  secret "lakehouse-staging_tls-prometheus-crt-${TLS_PROMETHEUS:?deploy with ./deploy.sh}" tls/prometheus/tls.crt
+  secret "lakehouse-staging_tls-prometheus-key-${TLS_PROMETHEUS:?deploy with ./deploy.sh}" tls/prometheus/tls.key
 fi
 if variable TLS_PUBLIC secrets/tls/public/tls.crt; then
   TLS_PUBLIC=${print}

@@ -153,9 +153,13 @@ impl Reading<'_> {
             place: Place::value(self.file, path.clone()),
         };
         let asked = written.parse(self.sources).and_then(|query| {
-            query
-                .of_component(self.component)
-                .map_err(|fault| Finding::new(&PROMQL_ERROR, written.place.clone(), fault.message))
+            query.of_component(self.component).map_err(|fault| {
+                Box::new(Finding::new(
+                    &PROMQL_ERROR,
+                    written.place.clone(),
+                    fault.message,
+                ))
+            })
         });
         match asked {
             Ok(query) => {

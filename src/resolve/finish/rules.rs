@@ -136,14 +136,15 @@ impl Finish<'_, '_, '_> {
                 match &rule.component {
                     None => Ok(query),
                     Some(component) => query.of_component(component).map_err(|fault| {
-                        Finding::new(&PROMQL_ERROR, rule.expr_place.clone(), fault.message)
+                        let place = rule.expr_place.clone();
+                        Box::new(Finding::new(&PROMQL_ERROR, place, fault.message))
                     }),
                 }
             });
             let query = match query {
                 Ok(query) => query,
                 Err(finding) => {
-                    findings.push(finding);
+                    findings.push(*finding);
                     continue;
                 }
             };
@@ -320,12 +321,13 @@ impl Reader<'_> {
         let parsed = written.parse(self.sources).and_then(|query| {
             self.asked.add(query.clone(), written);
             let confined = query.of_component(&self.draft.name);
-            confined.map_err(|fault| Finding::new(&FAULTY_BLUEPRINT, place, fault.message))
+            confined
+                .map_err(|fault| Box::new(Finding::new(&FAULTY_BLUEPRINT, place, fault.message)))
         });
         match parsed {
             Ok(query) => Some(query),
             Err(finding) => {
-                self.findings.push(finding);
+                self.findings.push(*finding);
                 None
             }
         }
@@ -337,7 +339,7 @@ impl Reader<'_> {
         record: &monitoring::Record,
         path: &KeyPath,
     ) -> Option<Record> {
-        let names = self.names.clone();
+        let names = self.names;
         let query = self.query(&record.expr, &path.key("expr"), &names);
         let labels = self.labels(&record.labels, path);
         Some(self.recorded(name.to_owned(), &query?, labels))
@@ -364,7 +366,7 @@ impl Reader<'_> {
     }
 
     fn alert(&mut self, name: &str, alert: &monitoring::Alert, path: &KeyPath) -> Option<Alert> {
-        let names = self.names.clone();
+        let names = self.names;
         let query = self.query(&alert.expr, &path.key("expr"), &names);
         let hold = alert.hold.as_ref();
         let keep = alert.keep_firing_for.as_ref();
@@ -462,7 +464,7 @@ impl Reader<'_> {
         let runbook = self.words(&slo.runbook, &path.key("runbook"));
         for window in WINDOWS {
             let own = BTreeMap::from([(WINDOW.to_owned(), Value::from(window))]);
-            let outer = self.names.clone();
+            let outer = self.names;
             let names = outer.with(&own);
             let errors = self.query(&slo.errors, &path.key("errors"), &names);
             let total = self.query(&slo.total, &path.key("total"), &names);

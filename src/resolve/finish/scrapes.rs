@@ -119,6 +119,11 @@ impl Finish<'_, '_, '_> {
         let key = provide.service.parsed.fill_text(&names).unwrap_or_default();
         let port = self.provided_port(component, name);
         let sized = self.sized[component].iter().find(|sized| sized.key == key);
+        let services = &draft.blueprint.model.services;
+        if sized.is_none() && services.contains_key(&key) {
+            // It has nothing to do here.
+            return None;
+        }
         if sized.is_none_or(|sized| !sized.ports.contains_key(&port)) {
             let place = draft.blueprint.place(["provides", name]);
             self.report(

@@ -22,6 +22,7 @@ secret() {
         secret 'airbyte-admin-password-v1' --from-file='value=/run/secrets/airbyte-admin-password'
         secret 'airbyte-jwt-signature-v1' --from-file='value=/run/secrets/airbyte-jwt-signature'
         secret 'minio-airbyte-storage-v1' --from-file='password=/run/secrets/minio-airbyte-storage' --from-literal='username=airbyte-storage'
+        secret 'postgresql-airbyte-activity-v1' --from-file='password=/run/secrets/postgresql-airbyte-activity' --from-literal='username=airbyte_metrics'
         secret 'postgresql-airbyte-config-v1' --from-file='password=/run/secrets/postgresql-airbyte-config' --from-literal='username=airbyte'
         secret 'postgresql-airbyte-temporal-v1' --from-file='password=/run/secrets/postgresql-airbyte-temporal' --from-literal='username=airbyte_temporal'
         secret 'postgresql-airbyte-temporal-visibility-v1' --from-file='password=/run/secrets/postgresql-airbyte-temporal-visibility' --from-literal='username=airbyte_temporal_visibility'
@@ -37,7 +38,7 @@ exec /bin/k3s server \
     --node-name='k3s' \
     --cluster-cidr='10.214.0.0/16' \
     --service-cidr='10.215.0.0/16' \
-    --service-node-port-range='7233-9090' \
+    --service-node-port-range='7233-9187' \
     --flannel-backend=host-gw \
     --resolv-conf=/opt/lakewright/resolv.conf \
     --disable=traefik,servicelb,metrics-server \

@@ -4,4 +4,4 @@
 set -eu
 
 kubectl get --raw=/readyz > /dev/null
-kubectl wait --namespace='lakehouse' --for=condition=Available --timeout=5s 'deployment/airbyte-cron' 'deployment/airbyte-manifest-server' 'deployment/airbyte' 'deployment/airbyte-temporal' 'deployment/airbyte-worker' 'deployment/airbyte-workload-api-server' 'deployment/airbyte-workload-launcher' > /dev/null
+kubectl wait --namespace='lakehouse' --for=condition=Available --timeout=5s 'deployment/airbyte-cron' 'deployment/airbyte-exporter' 'deployment/airbyte-manifest-server' 'deployment/airbyte' 'deployment/airbyte-temporal' 'deployment/airbyte-worker' 'deployment/airbyte-workload-api-server' 'deployment/airbyte-workload-launcher' > /dev/null

@@ -22,7 +22,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   given text;
 BEGIN
-  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer') THEN
+  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer', 'cnpg_metrics_exporter') THEN
     RAISE EXCEPTION 'the role name % is taken by PostgreSQL or by the platform', role_name;
   END IF;
   IF (SELECT count(*) FROM secret) <> 1 THEN
@@ -43,6 +43,17 @@ $$;
 -- The maintenance databases are nobody's business.
 REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE ALL ON DATABASE template1 FROM PUBLIC;
+
+-- airbyte, activity
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-airbyte-activity' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('airbyte_metrics', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'airbyte_metrics', 'airbyte_metrics')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'airbyte_metrics') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'airbyte_metrics', 'airbyte_metrics')
+WHERE 'airbyte_metrics' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'airbyte_metrics') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "airbyte_metrics" FROM PUBLIC;
 
 -- airbyte, config
 TRUNCATE secret;
@@ -88,6 +99,28 @@ WHERE 'dremio' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_
 -- The owner keeps every right; without this line every role of the server could connect.
 REVOKE ALL ON DATABASE "serving" FROM PUBLIC;
 
+-- grafana, database
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-grafana-database' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('grafana', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'grafana', 'grafana')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'grafana') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'grafana', 'grafana')
+WHERE 'grafana' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'grafana') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "grafana" FROM PUBLIC;
+
+-- superset, activity
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-superset-activity' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('superset_metrics', 'NOREPLICATION');
+SELECT format('CREATE DATABASE %I OWNER %I', 'superset_metrics', 'superset_metrics')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'superset_metrics') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', 'superset_metrics', 'superset_metrics')
+WHERE 'superset_metrics' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'superset_metrics') \gexec
+-- The owner keeps every right; without this line every role of the server could connect.
+REVOKE ALL ON DATABASE "superset_metrics" FROM PUBLIC;
+
 -- superset, metadata
 TRUNCATE secret;
 \copy secret FROM '/run/secrets/postgresql-superset-metadata' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
@@ -100,7 +133,36 @@ WHERE 'superset' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.p
 REVOKE ALL ON DATABASE "superset" FROM PUBLIC;
 
 
+
+-- The exporter: statistics, and no data. It keeps a connection to each database, since each has its own tables' statistics.
+TRUNCATE secret;
+\copy secret FROM '/run/secrets/postgresql-exporter' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
+CALL pg_temp.ensure_role('postgres_exporter', 'NOREPLICATION CONNECTION LIMIT 50');
+ALTER ROLE postgres_exporter SET statement_timeout = '20s';
+GRANT pg_monitor TO postgres_exporter;
+GRANT CONNECT ON DATABASE postgres TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "airbyte_metrics" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "airbyte" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "airbyte_temporal" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "airbyte_temporal_visibility" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "serving" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "grafana" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "superset_metrics" TO postgres_exporter;
+
+GRANT CONNECT ON DATABASE "superset" TO postgres_exporter;
+
+
 DROP TABLE secret;
+
+SELECT format('GRANT %I TO %I', 'airbyte_metrics', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
 
 SELECT format('GRANT %I TO %I', 'airbyte', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
@@ -114,9 +176,22 @@ FROM unnest(string_to_array('airbyte_temporal', ' ')) AS name \gexec
 SELECT format('GRANT %I TO %I', 'dremio', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
 
+SELECT format('GRANT %I TO %I', 'grafana', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+
+SELECT format('GRANT %I TO %I', 'superset_metrics', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+
 SELECT format('GRANT %I TO %I', 'superset', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
 
+
+-- What only a superuser may do inside the database of airbyte.
+\connect "airbyte_metrics"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'airbyte_metrics' of role 'airbyte_metrics': ready
 
 -- What only a superuser may do inside the database of airbyte.
 \connect "airbyte"
@@ -145,6 +220,20 @@ SET client_min_messages = 'warning';
 SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
 FROM unnest(string_to_array('', ' ')) AS name \gexec
 \echo database 'serving' of role 'dremio': ready
+
+-- What only a superuser may do inside the database of grafana.
+\connect "grafana"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'grafana' of role 'grafana': ready
+
+-- What only a superuser may do inside the database of superset.
+\connect "superset_metrics"
+SET client_min_messages = 'warning';
+SELECT format('CREATE EXTENSION IF NOT EXISTS %I', name)
+FROM unnest(string_to_array('', ' ')) AS name \gexec
+\echo database 'superset_metrics' of role 'superset_metrics': ready
 
 -- What only a superuser may do inside the database of superset.
 \connect "superset"

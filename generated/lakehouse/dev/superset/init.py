@@ -99,7 +99,20 @@ def main() -> None:
         administrator(sm, secret("/run/secrets/superset-admin"))
         viewer(sm)
         engine(sm)
+        measurements()
     say("done")
+
+
+def measurements() -> None:
+    """Lets the role that measures read who did something when, and what browsers report; nothing else."""
+    from sqlalchemy import text
+
+    from superset import db
+
+    database, reader = "\"superset\"", "\"superset_metrics\""
+    with db.engine.begin() as connection:
+        connection.execute(text(f"GRANT CONNECT ON DATABASE {database} TO {reader}"))
+        connection.execute(text(f"GRANT SELECT (id, action, user_id, dttm, json) ON logs TO {reader}"))
 
 
 def engine(sm) -> None:

@@ -6,11 +6,13 @@ The scheduler only sends the names of tasks. Through `superset.tasks.celery_app`
 """
 
 import pathlib
+import time
 from urllib.parse import quote
 
+import lakewright_statsd
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import beat_init, heartbeat_sent
+from celery.signals import beat_init, heartbeat_sent, task_postrun, task_prerun
 
 redis = {
     "host": "valkey",
@@ -83,6 +85,7 @@ app.config_from_object(_SchedulerConfig)
 @heartbeat_sent.connect
 def _worker_alive(**_):
     pathlib.Path("/tmp/worker.alive").touch()
+    lakewright_statsd.count("worker.heartbeat")
 
 
 @beat_init.connect
@@ -94,8 +97,23 @@ def _beat_alive(sender=None, **_):
 
     def tick_and_touch(*args, **kwargs):
         pathlib.Path("/tmp/beat.alive").touch()
+        lakewright_statsd.count("beat.tick")
         return tick(*args, **kwargs)
 
     scheduler.tick = tick_and_touch
 
 
+_began: dict[str, float] = {}
+
+
+@task_prerun.connect
+def _task_begins(task_id=None, **_):
+    _began[task_id] = time.monotonic()
+
+
+@task_postrun.connect
+def _task_ends(task_id=None, task=None, state=None, **_):
+    began = _began.pop(task_id, None)
+    if began is not None:
+        name = task.name.replace(".", "_")
+        lakewright_statsd.timing(f"task.{name}.{(state or 'unknown').lower()}", (time.monotonic() - began) * 1000)

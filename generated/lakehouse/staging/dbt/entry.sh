@@ -13,10 +13,17 @@ case "$1" in
   build)
     # First whether the sources are fresh. What is built on stale data is built all the same, but the run then fails,
     # so that somebody looks.
+    started="$(date +%s)"
     stale=0
     dbt source freshness || stale=$?
-    dbt build
+    built=0
+    dbt build || built=$?
+    # What is measured of a run never decides how it ends.
+    python /opt/lakewright/metrics.py "${started}" "${stale}" "${built}" || printf 'dbt: the measurements of this run were not sent\n' >&2
 
+    if [ "${built}" -ne 0 ]; then
+      exit "${built}"
+    fi
     if [ "${stale}" -ne 0 ]; then
       printf 'dbt: sources are stale or could not be checked (see above)\n' >&2
       exit "${stale}"

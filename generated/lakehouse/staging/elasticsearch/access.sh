@@ -52,20 +52,24 @@ put() {
   esac
 }
 
-# grant NAME INDICES PRIVILEGES PASSWORD_FILE: a role, and a user who has it. INDICES and PRIVILEGES are JSON lists.
-grant() {
+# make_role NAME CLUSTER INDICES PRIVILEGES: all but the name are JSON lists.
+make_role() {
+  printf '{"cluster":%s,"indices":[{"names":%s,"privileges":%s}],"metadata":{"managed_by":"lakewright"}}' \
+    "$2" "$3" "$4" | put "/_security/role/$1"
+}
+
+# make_user NAME PASSWORD_FILE ROLES: a JSON list.
+make_user() {
   local password
-  password=$(secret "$4")
+  password=$(secret "$2")
   password=$(quoted "${password}")
-  printf '{"cluster":["monitor"],"indices":[{"names":%s,"privileges":%s}],"metadata":{"managed_by":"lakewright"}}' \
-    "$2" "$3" | put "/_security/role/$1"
-  printf '{"password":%s,"roles":["%s"],"enabled":true,"metadata":{"managed_by":"lakewright"}}' \
-    "${password}" "$1" | put "/_security/user/$1"
+  printf '{"password":%s,"roles":%s,"enabled":true,"metadata":{"managed_by":"lakewright"}}' \
+    "${password}" "$3" | put "/_security/user/$1"
   printf 'access: %s is set\n' "$1"
 }
 
 password=$(secret /run/secrets/elasticsearch-elastic)
-user=$(quoted "elastic:${password}")
+login=$(quoted "elastic:${password}")
 cat >"${scratch}/curl" <<END
 silent
 show-error
@@ -73,9 +77,9 @@ noproxy = "*"
 connect-timeout = 5
 max-time = 60
 header = "Content-Type: application/json"
-user = ${user}
+user = ${login}
 END
-unset password user
+unset password login
 
 # Security keeps its users in an index: until that is there, even the right password may be refused.
 for ((attempt = 1; ; attempt++)); do
@@ -94,5 +98,31 @@ done
 printf '%s' '{"index_patterns":["*"],"priority":0,"template":{"settings":{"index.number_of_replicas":1}},"_meta":{"managed_by":"lakewright"}}' |
   put /_index_template/lakewright-defaults
 
-grant dremio-search '["data-*"]' \
-  '["read","view_index_metadata","monitor"]' /run/secrets/elasticsearch-dremio-search
+# The exporter: the state of the cluster and of its snapshots, no document.
+make_role metrics '["monitor","monitor_snapshot","read_slm","cluster:admin/slm/stats"]' '["*"]' '["monitor"]'
+make_user metrics /run/secrets/elasticsearch-metrics '["metrics"]'
+
+make_role dremio-search '["monitor"]' '["data-*"]' \
+  '["read","view_index_metadata","monitor"]'
+make_user dremio-search /run/secrets/elasticsearch-dremio-search '["dremio-search"]'
+make_role grafana-logs '["monitor"]' '["logs-*"]' \
+  '["read","view_index_metadata","monitor"]'
+make_user grafana-logs /run/secrets/elasticsearch-grafana-logs '["grafana-logs"]'
+make_role jaeger-storage '["monitor","manage_ilm","manage_index_templates"]' '["jaeger-jaeger-*"]' \
+  '["read","write","create_index","auto_configure","view_index_metadata","monitor","manage","delete_index"]'
+make_user jaeger-storage /run/secrets/elasticsearch-jaeger-storage '["jaeger-storage"]'
+make_user kibana-reader /run/secrets/elasticsearch-kibana-reader '["viewer"]'
+make_user kibana-views /run/secrets/elasticsearch-kibana-views '["kibana_admin"]'
+make_role logstash-setup '["monitor","manage_ilm","manage_index_templates"]' '["logs-*-staging"]' \
+  '["read","write","create_index","auto_configure","view_index_metadata","monitor","manage","delete_index"]'
+make_user logstash-setup /run/secrets/elasticsearch-logstash-setup '["logstash-setup"]'
+make_role logstash-store '["monitor"]' '["logs-*-staging"]' \
+  '["create_doc","auto_configure","view_index_metadata"]'
+make_user logstash-store /run/secrets/elasticsearch-logstash-store '["logstash-store"]'
+
+# A built-in user: its password is all that can be set.
+password=$(secret /run/secrets/elasticsearch-kibana-store)
+password=$(quoted "${password}")
+printf '{"password":%s}' "${password}" | put /_security/user/kibana_system/_password
+unset password
+printf 'access: %s is set\n' kibana_system

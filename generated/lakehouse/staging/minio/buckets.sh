@@ -50,6 +50,15 @@ cat >/tmp/lifecycle.json <<'JSON'
 }
 JSON
 
+# Whoever collects metrics: may read them, and nothing else.
+cat >/tmp/policy.json <<'JSON'
+{ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": ["admin:Prometheus"] }] }
+JSON
+secret /run/secrets/minio-metrics
+printf '%s\n%s\n' metrics "${value}" | mc --quiet admin user add lake >/dev/null
+mc --quiet admin policy create lake metrics /tmp/policy.json >/dev/null
+mc --quiet admin policy attach lake metrics --user metrics >/dev/null
+
 mc --quiet mb --ignore-existing --region us-east-1 lake/bronze
 mc --quiet version enable lake/bronze
 mc --quiet ilm rule import lake/bronze </tmp/lifecycle.json

@@ -56,7 +56,7 @@ give() {
 own /volumes/k3s-data 0:0
 own /volumes/k3s-kubelet 0:0
 own /volumes/k3s-logs 0:0
-give k3s 0:0 always airbyte-admin-client-id airbyte-admin-client-secret airbyte-admin-password airbyte-jwt-signature minio-airbyte-storage postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility
+give k3s 0:0 always airbyte-admin-client-id airbyte-admin-client-secret airbyte-admin-password airbyte-jwt-signature minio-airbyte-storage postgresql-airbyte-activity postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility
 
 if [ -n "${missing}" ]; then
   echo "these secrets are missing:${missing}" >&2

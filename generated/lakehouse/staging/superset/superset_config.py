@@ -7,9 +7,11 @@ import os
 import pathlib
 from datetime import timedelta
 
+import lakewright_statsd
 from cachelib.redis import RedisCache
 from lakewright_celery import BROKER, CeleryConfig, redis, redis_url
 from sqlalchemy.engine.url import URL
+from superset.stats_logger import BaseStatsLogger
 from superset.utils.logging_configurator import LoggingConfigurator
 
 
@@ -165,6 +167,24 @@ LANGUAGES = {code: _languages[code] for code in dict.fromkeys([BABEL_DEFAULT_LOC
 PUBLIC_ROLE_LIKE = None
 AUTH_TYPE = 1
 AUTH_USER_REGISTRATION = False
+
+
+# --- measurements ------------------------------------------------------------------------------------------------------
+class _Statistics(BaseStatsLogger):
+    def incr(self, key: str) -> None:
+        lakewright_statsd.count(key)
+
+    def decr(self, key: str) -> None:
+        pass  # a counter never goes down
+
+    def timing(self, key: str, value: float) -> None:
+        lakewright_statsd.timing(key, value)
+
+    def gauge(self, key: str, value: float) -> None:
+        lakewright_statsd.gauge(key, value)
+
+
+STATS_LOGGER = _Statistics()
 
 
 # --- logs: one JSON object per line ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ theirs. The authority is never replaced.
   --dry-run      say what would be done, and change nothing
   --help         show this
 
-Certificates: elasticsearch public
+Certificates: alertmanager blackbox elasticsearch filebeat jaeger logstash otel-collector prometheus public
 Exit status: 0 all is well, 1 something is missing or wrong, 2 wrong usage.
 END
 }
@@ -42,7 +42,7 @@ renew=''
 
 known() {
   case "$1" in
-    elasticsearch | public) ;;
+    alertmanager | blackbox | elasticsearch | filebeat | jaeger | logstash | otel-collector | prometheus | public) ;;
     *) wrong "no certificate $1 is made here" ;;
   esac
   renew="${renew} $1"
@@ -271,8 +271,15 @@ if [ "${mode}" = issue ]; then
   recover
 fi
 authority
+issue alertmanager alertmanager tasks.alertmanager alertmanager-1 alertmanager-2 localhost
+issue blackbox blackbox tasks.blackbox localhost
 issue elasticsearch elasticsearch tasks.elasticsearch elasticsearch-1 elasticsearch-2 elasticsearch-3 localhost
-issue public airbyte.staging.data.example.com dremio.staging.data.example.com staging.data.example.com superset.staging.data.example.com
+issue filebeat filebeat tasks.filebeat filebeat-1 filebeat-2 filebeat-3 localhost
+issue jaeger jaeger tasks.jaeger localhost
+issue logstash logstash tasks.logstash localhost
+issue otel-collector otel-collector tasks.otel-collector localhost
+issue prometheus prometheus tasks.prometheus localhost
+issue public airbyte.staging.data.example.com dremio.staging.data.example.com grafana.staging.data.example.com kibana.staging.data.example.com staging.data.example.com superset.staging.data.example.com
 
 if [ -n "${failed}" ]; then
   exit 1

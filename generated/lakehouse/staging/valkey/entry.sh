@@ -22,6 +22,8 @@ user() {
   printf 'user default off\n'
   # May ping, and see nothing.
   user health /run/secrets/valkey-health 'resetkeys resetchannels -@all +ping'
+  # Statistics. Not the slow log's entries, nor the configuration: they show what others store.
+  user metrics /run/secrets/valkey-metrics 'resetkeys resetchannels -@all +ping +info +slowlog|len +latency|latest +latency|histogram'
 
   # All keys and channels, and no command that harms the others: no FLUSHALL, CONFIG, SHUTDOWN, DEBUG. INFO and KEYS are
   # what Celery and Flask-Caching ask for.

@@ -22,7 +22,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   given text;
 BEGIN
-  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer') THEN
+  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer', 'cnpg_metrics_exporter') THEN
     RAISE EXCEPTION 'the role name % is taken by PostgreSQL or by the platform', role_name;
   END IF;
   IF (SELECT count(*) FROM secret) <> 1 THEN
@@ -54,6 +54,7 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', 'superset', 'superset')
 WHERE 'superset' <> (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'superset') \gexec
 -- The owner keeps every right; without this line every role of the server could connect.
 REVOKE ALL ON DATABASE "superset" FROM PUBLIC;
+
 
 
 DROP TABLE secret;
