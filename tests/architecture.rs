@@ -240,8 +240,15 @@ fn no_system_is_named_in_the_sources() {
     systems.retain(|system| system != "containers");
     assert!(systems.len() > 5);
     for (file, text) in sources() {
-        // Quoting is named after the language of the file, the type of a data source after what it asks.
-        if ["template/filters.rs", "observe/grafana/mod.rs"].contains(&file.as_str()) {
+        // Quoting is named after the language of the file, the type of a data source after what it asks, a
+        // configuration after its format.
+        if [
+            "template/filters.rs",
+            "observe/grafana/mod.rs",
+            "resolve/finish/alerts.rs",
+        ]
+        .contains(&file.as_str())
+        {
             continue;
         }
         for (line, words) in code(&text) {

@@ -1,5 +1,6 @@
 //! `lakewright blueprint`: what blueprints there are, what one says, a new one, and whether one holds together.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Session, Status};
@@ -297,12 +298,12 @@ pub fn try_alone(compiler: &mut Compiler, name: &str) {
     // The first blueprint that provides what is needed does; built-in ones are enough for that.
     while at < components.len() {
         let (library, sources) = compiler.library();
-        let needs: Vec<String> = match library.load(sources, &components[at]) {
+        let needs: Vec<(String, bool)> = match library.load(sources, &components[at]) {
             Some(Ok(blueprint)) => blueprint
                 .model
                 .needs
                 .values()
-                .map(|need| need.capability.clone())
+                .map(|need| (need.capability.clone(), need.optional))
                 .collect(),
             Some(Err(findings)) => {
                 compiler.findings.extend(findings);
@@ -310,26 +311,30 @@ pub fn try_alone(compiler: &mut Compiler, name: &str) {
             }
             None => Vec::new(),
         };
-        for capability in needs {
+        for (capability, optional) in needs {
             let (library, sources) = compiler.library();
-            let provides = |blueprint: &Blueprint| {
-                blueprint
-                    .model
-                    .provides
-                    .values()
-                    .any(|provide| provide.capability == capability)
-            };
             let mut able = Vec::new();
+            let mut provided: BTreeSet<String> = BTreeSet::new();
             for name in library.names() {
-                if let Some(Ok(blueprint)) = library.load(sources, &name)
-                    && provides(&blueprint)
-                {
-                    able.push(name);
+                let Some(Ok(blueprint)) = library.load(sources, &name) else {
+                    continue;
+                };
+                let all = blueprint.model.provides.values();
+                let all: BTreeSet<String> = all.map(|one| one.capability.clone()).collect();
+                if components.contains(&name) {
+                    provided.extend(all.iter().cloned());
+                }
+                if all.contains(&capability) {
+                    able.push((name, all));
                 }
             }
-            if !able.iter().any(|name| components.contains(name)) {
-                components.extend(able.into_iter().next());
+            if provided.contains(&capability) {
+                continue;
             }
+            // One that provides what another does here would leave it open which of them is meant.
+            let clear = able.iter().find(|(_, all)| all.is_disjoint(&provided));
+            let chosen = clear.or(able.first().filter(|_| !optional));
+            components.extend(chosen.map(|(name, _)| name.clone()));
         }
         at += 1;
     }
