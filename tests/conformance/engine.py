@@ -58,8 +58,8 @@ class Engine:
             "--log-level=warn",
         ]
         (self.folder / "daemon.json").write_text("{}\n", encoding="utf-8")
+        (self.folder / "data").mkdir()
         if images_of is not None:
-            (self.folder / "data").mkdir()
             run(["cp", "-al", images_of.folder / "data/image", images_of.folder / "data/overlay2", self.folder / "data"])
         # Should this process be killed, unshare is too, and with it every process of the engine (--kill-child).
         spaces = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -72,6 +72,11 @@ class Engine:
         words = " ".join(f"'{word}'" for word in daemon)
         # docker-init is process 1: it passes the stop signal on and buries orphans, which dockerd does not.
         script = f"ip link set lo up && exec '{init}' -- {words}"
+        if self.isolated:
+            # Where bundles look for the log files of containers.
+            usual = Path("/var/lib/docker")
+            usual.mkdir(parents=True, exist_ok=True)
+            script = f"mount --bind '{self.folder}/data' '{usual}' && {script}"
         if self.host:
             spaces.append("--uts")
             script = f"echo '{self.host}' >/proc/sys/kernel/hostname && {script}"

@@ -212,6 +212,14 @@ fn hand_written() -> Vec<String> {
         ["topology", "merging", "blueprint", "findings", "commands"]
             .map(|name| format!("docs/reference/{name}.md")),
     );
+    for entry in fs::read_dir(root().join("docs")).expect("the folder of the pages") {
+        let name = entry.expect("a page").file_name();
+        let name = name.to_string_lossy();
+        if Path::new(&*name).extension().is_some_and(|it| it == "md") {
+            pages.push(format!("docs/{name}"));
+        }
+    }
+    pages.sort();
     pages
 }
 
