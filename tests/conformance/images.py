@@ -50,6 +50,9 @@ PROGRAMS = {
     "prometheuscommunity/postgres-exporter": ("postgres_exporter", "program"),
 }
 
+# Stand-ins that have no shell but BusyBox's, or none.
+ALONE = {"busybox", *(program for program, _ in PROGRAMS.values())}
+
 # Programs that a stand-in contains, from the Go builds.
 COPIED = {"minio": ("minio", "mc"), "mc": ("mc",)}
 
@@ -120,6 +123,8 @@ class Images:
         folder = folder or image.stand_in
         arguments = image.arguments()
         beside = dict(PROGRAMS.values()).get(folder)
+        if beside == "bare" and image.tag.endswith("-alpine"):
+            beside = "alpine"
         source = HERE / "images" / (beside or folder)
         programs = {name: self.tools.path(name) for name in COPIED.get(folder, ())}
         if beside is not None:

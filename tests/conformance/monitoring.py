@@ -27,7 +27,7 @@ ALWAYS = {"up", "ALERTS", "ALERTS_FOR_STATE"}
 PASSED: set[str] = set()
 
 
-def test_rules(report: Report, label: str, bundle: Path, tools: Toolbox, thorough: bool) -> None:
+def test_rules(report: Report, label: str, bundle: Path, tools: Toolbox, *, thorough: bool) -> None:
     """What holds for the rules of a bundle and for their tests; `thorough`: also that these would notice changed rules."""
     tests = sorted((bundle / "alerts/tests").glob("*.yaml"))
     if not tests:
@@ -119,7 +119,7 @@ def metrics_of(query: str) -> set[str]:
     query = re.sub(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', '""', query)
     query = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", query)
     query = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", query)
-    names = re.findall(r"(?<![\w:.$])([A-Za-z_:][\w:]*)(?!\s*\()", query)
+    names = re.findall(r"(?<![\w:.$])([A-Za-z_:][\w:]*)(?![\w:]|\s*\()", query)
     return {name for name in names if name.lower() not in KEYWORDS}
 
 
@@ -144,6 +144,29 @@ def used_metrics(tools: Toolbox, bundle: Path, components: set[str]) -> dict[str
         if path.stem in components and "dashboards" in path.parts:
             used[f"dashboard {path.stem}"] = {name for query in queries(json.loads(path.read_text())) for name in metrics_of(query)}
     return {who: names - made for who, names in used.items()}
+
+
+# Metrics that a small new platform on this machine does not show, though it measures them: when each appears.
+LATER = {
+    "minio_api_requests_5xx_errors_total": "a request failed",
+    "minio_cluster_erasure_set_healing_drives_count": "there is an erasure set of several drives",
+    "minio_replication_recent_backlog_count": "a bucket is replicated",
+    "minio_system_drive_availability_errors_total": "a drive failed",
+    "node_network_receive_errs_total": "there is a network device but those of the engine",
+    "node_network_transmit_errs_total": "there is a network device but those of the engine",
+    "pg_replication_slots_active": "there is a replication slot",
+    "pg_replication_slots_pg_wal_lsn_diff": "there is a replication slot",
+    "superset_dashboard_load_duration_seconds_bucket": "somebody opened a dashboard",
+    "superset_dashboard_load_duration_seconds_count": "somebody opened a dashboard",
+}
+
+
+def absent() -> set[str]:
+    """What is not looked for."""
+    second = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    kernel = () if second else ("cpu_throttled_seconds_total", "memory_bytes", "memory_kills_total", "memory_limit_bytes", "restarts_total")
+    # Control groups of the first version are measured nowhere: the blueprint says so.
+    return {*LATER, *(f"container_{name}" for name in kernel)}
 
 
 class Prometheus:
@@ -215,7 +238,7 @@ class Prometheus:
         """Each metric that a rule or a dashboard reads was scraped: `used` is by who uses it."""
 
         def look() -> None:
-            known = self.known() | ALWAYS
+            known = self.known() | ALWAYS | absent()
             missing = {name: sorted(names - known) for name, names in used.items() if names - known}
             expect(not missing, "\n".join(f"{name}: {', '.join(names)}" for name, names in sorted(missing.items())))
 

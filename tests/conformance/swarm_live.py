@@ -18,7 +18,7 @@ import live
 import swarm
 from engine import Engine
 from images import Image, Images, starts
-from live import CONNECT, PLACEHOLDER, ports_spoken_of
+from live import CONNECT, PLACEHOLDER, PROBES, ports_spoken_of
 from report import Failure, Report, expect
 from swarm_cluster import Swarm, Visitor
 from toolbox import Toolbox, run
@@ -57,9 +57,6 @@ OPTIONS: dict[str, dict[str, object]] = {"superset": {"row_limit": 4321}, "web":
 
 # A secret to rotate: the first of these that a bundle has.
 ROTATED = ("superset-admin", "db-password")
-
-# Containers that are probed at once: what takes time is to wait for answers that do not come.
-PROBES = 8
 
 UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -515,11 +512,12 @@ class Deployment(live.Stack):
         def probe(key: str) -> None:
             name, host, container = key.split()
             shares = self.stack.near(name)
-            names = self.swarm.execute(host, container, "bash", "-c", RESOLVE, "bash", *aliases).stdout.split()
+            engine = self.swarm.engines[host]
+            names = live.ask_within(self, engine, name, container, RESOLVE, *aliases)
             known = {aliases[word] for word in names}
             said.extend(f"{name} on {host} resolves {other}" for other in known - shares - {name})
             said.extend(f"{name} on {host} does not resolve {other}" for other in (shares & self.lasting()) - known - {name})
-            reached = self.swarm.execute(host, container, "bash", "-c", CONNECT, "bash", *targets).stdout.split()
+            reached = live.ask_within(self, engine, name, container, CONNECT, *targets)
             others = {targets[target] for target in reached} - {name}
             met.extend(others)
             said.extend(f"{name} on {host} reaches {other}, with which it shares no network" for other in others - shares)
