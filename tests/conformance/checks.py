@@ -170,6 +170,22 @@ def compose_accepts(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
         expect(not result.stderr.strip(), f"warnings:\n{result.stderr}")
 
 
+def is_prometheus(path: Path) -> bool:
+    # Rules of a component and their tests have its name.
+    return path.name == "prometheus.yaml" and path.parent.name not in ("rules", "tests")
+
+
+def prometheus_reads(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
+    # Files that it names are where the container has them.
+    promtool = tools.path("promtool")
+
+    def check(path: Path) -> str:
+        result = run([promtool, "check", "config", "--syntax-only", path], check=False, merge=True)
+        return result.stdout if result.returncode else ""
+
+    each(paths, folder, check)
+
+
 @dataclass(frozen=True)
 class Check:
     name: str
@@ -189,6 +205,8 @@ CHECKS = [
     Check("crontab", is_crontab, crontabs, ("backup.cron", "61 2 * * * true\n")),
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
     Check("grafana-types", is_dashboard, dashboards_fit, ("a.json", BROKEN)),
+    Check("prometheus-config", is_prometheus, prometheus_reads, ("prometheus.yaml", "scrape_configs: [{job_name: a, intervall: 1m}]
+")),
     Check(
         "compose-config",
         lambda path: path.name in COMPOSE_FILES,

@@ -50,9 +50,6 @@ PROGRAMS = {
     "prometheuscommunity/postgres-exporter": ("postgres_exporter", "program"),
 }
 
-# Stand-ins that have no shell but BusyBox's, or none.
-ALONE = {"busybox", *(program for program, _ in PROGRAMS.values())}
-
 # Programs that a stand-in contains, from the Go builds.
 COPIED = {"minio": ("minio", "mc"), "mc": ("mc",)}
 

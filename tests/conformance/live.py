@@ -15,7 +15,7 @@ from pathlib import Path
 
 from checks import files, is_dockerfile
 from engine import Engine
-from images import ALONE, Image, Images, starts
+from images import Image, Images, starts
 from monitoring import Prometheus, used_metrics
 from report import Failure, Report, expect
 from toolbox import Toolbox, run
@@ -44,15 +44,11 @@ def ports_spoken_of(folder: Path, service: str) -> set[int]:
     return {int(port) for text in texts for port in pattern.findall(text)}
 
 
-def ask_within(stack: "Stack", engine: Engine, service: str, container: str, script: str, *words: str) -> list[str]:
-    """The words that a script of bash says in a container; from beside it, with its network, where it has no bash."""
-    given = ["bash", "-c", script, "bash", *words]
-    if stack.stand_in(service) in ALONE:
-        image = Images.name(stack.images.archive(Image(""), PLACEHOLDER))
-        given = ["run", "--rm", f"--network=container:{container}", "--entrypoint=bash", image, *given[1:]]
-    else:
-        given = ["exec", container, *given]
-    return engine.docker(*given).stdout.split()
+def ask_beside(images: Images, engine: Engine, container: str, script: str, *words: str) -> list[str]:
+    """The words that a script of bash says in a container's network, from beside it: it may have no shell, and little memory."""
+    image = Images.name(images.archive(Image(""), PLACEHOLDER))
+    given = [f"--network=container:{container}", "--entrypoint=bash", image, "-c", script, "bash", *words]
+    return engine.docker("run", "--rm", *given).stdout.split()
 
 
 class Stack:
@@ -433,30 +429,35 @@ class Stack:
             )
             guests = {tuple(line.split()) for line in self.sql(service, query).splitlines()}
             guests = {(role, database) for role, database in guests if role.startswith(f"{owners[database]}_")}
-            roles = {role: self.password(service, role) for role in sorted(set(owners.values()))}
-            for role, password in roles.items():
-                expect(password, f"{service}: no secret is the password of the role {role}")
-                more = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls from pg_roles where rolname = current_user"
-                for database, owner in owners.items():
-                    allowed = self.login(service, role, password, database, more)
-                    may = owner == role or (role, owner) in members or (role, database) in guests
-                    expect((allowed is not None) == may, f"{service}: {role} in {database}, owned by {owner}: {allowed}")
-                    expect(allowed in (None, "f"), f"{service}: {role} has rights over the whole server")
-                expect(self.login(service, role, password, "postgres", more) is None, f"{service}: {role} may use the database postgres")
+            passwords = self.passwords(service, set(owners.values()))
+            unknown = set(owners.values()) - set(passwords)
+            expect(not unknown, f"{service}: no secret is the password of {sorted(unknown)}")
+            more = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls from pg_roles where rolname = current_user"
+            tries = [(role, password, database) for role, password in passwords.items() for database in [*owners, "postgres"]]
+            for (role, _, database), allowed in zip(tries, self.logins(service, tries, more), strict=True):
+                owner = owners.get(database)
+                may = owner == role or (role, owner) in members or (role, database) in guests
+                expect((allowed is not None) == may, f"{service}: {role} in {database}, owned by {owner}: {allowed}")
+                expect(allowed in (None, "f"), f"{service}: {role} has rights over the whole server")
 
-    def password(self, service: str, role: str) -> str | None:
-        databases = self.sql(service, f"select datname from pg_database where datdba = '{role}'::regrole").splitlines()
-        for name, value in self.secret_values().items():
-            if name.startswith(self.component(service)) and self.login(service, role, value, databases[0], "select 1") == "1":
-                return value
-        return None
+    def passwords(self, service: str, roles: set[str]) -> dict[str, str]:
+        """The passwords of roles that own a database: which secret of the component opens it."""
+        query = "select min(datname::text) from pg_database where datdba = '{}'::regrole"
+        values = [value for name, value in self.secret_values().items() if name.startswith(self.component(service))]
+        tries = [(role, value, self.sql(service, query.format(role))) for role in sorted(roles) for value in values]
+        answers = self.logins(service, tries, "select 1")
+        return {role: value for (role, value, _), answer in zip(tries, answers, strict=True) if answer == "1"}
 
-    def login(self, service: str, role: str, password: str, database: str, query: str) -> str | None:
-        """What a query answers to a role that comes over the network; None when it is refused."""
-        target = f"host={service} user={role} dbname={database} connect_timeout=5"
-        words = ["sh", "-c", 'IFS= read -r PGPASSWORD && export PGPASSWORD && exec psql -X -A -t "$@"', "sh", "-c", query, target]
-        result = self.execute(service, *words, check=False, input=password + "\n")
-        return result.stdout.strip() if result.returncode == 0 else None
+    def logins(self, service: str, tries: list[tuple[str, str, str]], query: str) -> list[str | None]:
+        """What a query answers to roles that come over the network with a password to a database; None for who is refused."""
+        script = (
+            "while IFS='|' read -r role database PGPASSWORD; do export PGPASSWORD; "
+            'psql -X -A -t -c "$1" "host=$2 user=$role dbname=$database connect_timeout=5" </dev/null 2>/dev/null || echo refused; done'
+        )
+        lines = "".join(f"{role}|{database}|{password}\n" for role, password, database in tries)
+        answers = self.execute(service, "sh", "-c", script, "sh", query, service, input=lines).stdout.split()
+        expect(len(answers) == len(tries), f"{service}: {len(answers)} answers to {len(tries)} logins")
+        return [None if answer == "refused" else answer for answer in answers]
 
     def buckets_and_users(self) -> None:
         """The lake's buckets exist, and every user of the store gets in with one secret and sees no more than its policy says."""
@@ -583,7 +584,7 @@ class Stack:
                     targets[f"{network['IPAddress']}/{port}"] = name
         said, met = [], []
         with ThreadPoolExecutor(PROBES) as pool:
-            asked = pool.map(lambda name: ask_within(self, self.engine, name, containers[name]["Id"], CONNECT, *targets), containers)
+            asked = pool.map(lambda one: ask_beside(self.images, self.engine, one["Id"], CONNECT, *targets), containers.values())
             answers = dict(zip(containers, asked, strict=True))
         for name, reached in answers.items():
             for other in sorted({targets[target] for target in reached} - {name}):

@@ -513,11 +513,11 @@ class Deployment(live.Stack):
             name, host, container = key.split()
             shares = self.stack.near(name)
             engine = self.swarm.engines[host]
-            names = live.ask_within(self, engine, name, container, RESOLVE, *aliases)
+            names = live.ask_beside(self.images, engine, container, RESOLVE, *aliases)
             known = {aliases[word] for word in names}
             said.extend(f"{name} on {host} resolves {other}" for other in known - shares - {name})
             said.extend(f"{name} on {host} does not resolve {other}" for other in (shares & self.lasting()) - known - {name})
-            reached = live.ask_within(self, engine, name, container, CONNECT, *targets)
+            reached = live.ask_beside(self.images, engine, container, CONNECT, *targets)
             others = {targets[target] for target in reached} - {name}
             met.extend(others)
             said.extend(f"{name} on {host} reaches {other}, with which it shares no network" for other in others - shares)
