@@ -205,8 +205,7 @@ CHECKS = [
     Check("crontab", is_crontab, crontabs, ("backup.cron", "61 2 * * * true\n")),
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
     Check("grafana-types", is_dashboard, dashboards_fit, ("a.json", BROKEN)),
-    Check("prometheus-config", is_prometheus, prometheus_reads, ("prometheus.yaml", "scrape_configs: [{job_name: a, intervall: 1m}]
-")),
+    Check("prometheus-config", is_prometheus, prometheus_reads, ("prometheus.yaml", "scrape_configs: [{job_name: a, intervall: 1m}]\n")),
     Check(
         "compose-config",
         lambda path: path.name in COMPOSE_FILES,

@@ -76,7 +76,8 @@ class Engine:
             # Where bundles look for the log files of containers.
             usual = Path("/var/lib/docker")
             usual.mkdir(parents=True, exist_ok=True)
-            script = f"mount --bind '{self.folder}/data' '{usual}' && {script}"
+            # Mounts are shared, as they are on machines: containers that see the machine's files follow them.
+            script = f"mount --make-rshared / && mount --bind '{self.folder}/data' '{usual}' && {script}"
         if self.host:
             spaces.append("--uts")
             script = f"echo '{self.host}' >/proc/sys/kernel/hostname && {script}"

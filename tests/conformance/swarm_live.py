@@ -44,6 +44,9 @@ SLOW = ("superset",)
 
 # Asking for health this often, and watching updates this long, one is seen to be good or bad within seconds.
 HEALTH = {"interval": "4s", "timeout": "5s", "retries": 5}
+
+# Each question takes a fraction of a second of a processor: asked of more than these at once, nothing else is done.
+HEALTHY_AT_ONCE = 20
 WATCHED = "5s"
 
 # With this exit status ends whatever is told to run and is not there.
@@ -71,7 +74,7 @@ class Deployment(live.Stack):
     - images are stand-ins, and programs that have none are placeholders;
     - limits and reservations are lowered to what there is;
     - networks are not encrypted, and services have no virtual IPs, unless the kernel has what these need;
-    - health is asked for every two seconds, and updates are watched for five.
+    - health is asked for every few seconds, and updates are watched for five.
     """
 
     def __init__(self, bundle: Path, folder: Path, tools: Toolbox, images: Images, compiler: Callable, rebuild: Rebuild):
@@ -89,6 +92,7 @@ class Deployment(live.Stack):
 
     def take(self) -> None:
         """Reads the stack as it was built."""
+        live.leave_out_tracing(self.folder)
         self.read()
         self.original = copy.deepcopy(self.stack.content)
 
@@ -215,11 +219,13 @@ class Deployment(live.Stack):
     def adapt(self) -> None:
         """Changes the copy of the stack."""
         content = copy.deepcopy(self.original)
+        often = max(1, len(content["services"]) // HEALTHY_AT_ONCE)
+        health = HEALTH | {"interval": f"{4 * often}s", "timeout": f"{5 * often}s"}
         for name, service in content["services"].items():
             service["image"] = Images.name(self.chosen[name])
             self.shrink(service)
             if "healthcheck" in service:
-                service["healthcheck"] |= HEALTH
+                service["healthcheck"] |= health
             deploy = service.setdefault("deploy", {})
             for part in ("update_config", "rollback_config"):
                 if "monitor" in deploy.get(part, {}):
