@@ -26,6 +26,9 @@ pub(super) fn of(service: &Service) -> Pairs {
             format!("the image's files belong to user {user}"),
         ));
     }
+    if let Some(reason) = &service.root {
+        checkov.push(("CKV_K8S_23", reason.clone()));
+    }
     if !service.read_only {
         let reason = "the image writes into its own folders";
         checkov.push(("CKV_K8S_22", reason.to_owned()));
