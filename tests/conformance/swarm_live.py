@@ -18,7 +18,7 @@ import live
 import swarm
 from engine import Engine
 from images import Image, Images, starts
-from live import CONNECT, PLACEHOLDER, PROBES, ports_spoken_of
+from live import MEET, PLACEHOLDER, PROBES, ports_spoken_of
 from report import Failure, Report, expect
 from swarm_cluster import Swarm, Visitor
 from toolbox import Toolbox, run
@@ -54,9 +54,6 @@ WATCHED = "5s"
 
 # With this exit status ends whatever is told to run and is not there.
 TOLD = 7
-
-# Which of its arguments are names of somebody. For others, the engine's resolver has no answer, which takes time.
-RESOLVE = 'export RES_OPTIONS="timeout:1 attempts:2"; for n in "$@"; do { getent ahostsv4 "$n" >/dev/null && echo "$n"; } & done; wait; true'
 
 # How a component's configuration is changed, for seeing what follows from that.
 OPTIONS: dict[str, dict[str, object]] = {"superset": {"row_limit": 4321}, "web": {"colour": "blue"}}
@@ -521,13 +518,11 @@ class Deployment(live.Stack):
         def probe(key: str) -> None:
             name, host, container = key.split()
             shares = self.stack.near(name)
-            engine = self.swarm.engines[host]
-            names = live.ask_beside(self.images, engine, container, RESOLVE, *aliases)
-            known = {aliases[word] for word in names}
+            answers = live.ask_beside(self.images, self.swarm.engines[host], container, MEET, *aliases, *targets)
+            known = {aliases[word] for word in answers if word in aliases}
             said.extend(f"{name} on {host} resolves {other}" for other in known - shares - {name})
             said.extend(f"{name} on {host} does not resolve {other}" for other in (shares & self.lasting()) - known - {name})
-            reached = live.ask_beside(self.images, engine, container, CONNECT, *targets)
-            others = {targets[target] for target in reached} - {name}
+            others = {targets[word] for word in answers if word in targets} - {name}
             met.extend(others)
             said.extend(f"{name} on {host} reaches {other}, with which it shares no network" for other in others - shares)
 
