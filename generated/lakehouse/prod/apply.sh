@@ -344,7 +344,7 @@ open 60 Programmed Gateway.v1.gateway.networking.k8s.io/lakehouse
 if [ -n "${prune}" ]; then
   prune configmap \
     lakehouse-gateway \
-    alertmanager-b15f1026cf \
+    alertmanager-861da4aec5 \
     blackbox-070076441c \
     elasticsearch-13d5d3eac9 \
     elasticsearch-access-ce0d78a12b \

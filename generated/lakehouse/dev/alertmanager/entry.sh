@@ -3,10 +3,7 @@
 # Starts Alertmanager.
 set -eu
 
-# Alone it has nobody to agree with.
-set -- --cluster.listen-address=
-
-exec /bin/alertmanager "$@" \
+set -- \
   --config.file=/etc/alertmanager/alertmanager.yml \
   --storage.path=/alertmanager \
   --data.retention=432000s \
@@ -14,3 +11,7 @@ exec /bin/alertmanager "$@" \
   --web.external-url=http://alertmanager:9093 \
   --log.level=info \
   --log.format=json
+# Alone it has nobody to agree with.
+set -- "$@" --cluster.listen-address=
+
+exec /bin/alertmanager "$@"
