@@ -27,6 +27,7 @@ class Engine:
         self.isolated = isolated
         self.host = host
         self.process: subprocess.Popen | None = None
+        self.folder: Path | None = None
 
     def __enter__(self) -> "Engine":
         self.launch()
@@ -121,6 +122,8 @@ class Engine:
                 self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
+        if self.folder is None:
+            return
         self.sweep()
         try:
             shutil.rmtree(self.folder, ignore_errors=True)

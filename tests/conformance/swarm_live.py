@@ -205,6 +205,9 @@ class Deployment(live.Stack):
             own = {self.component(other) for other in lacking}
             if self.is_job(name) and (self.component(name) in own or (near and all(near))):
                 self.kinds[name] = PLACEHOLDER
+        if idle := self.idle():
+            # Of one at least that waits to be told, it is known what it will say.
+            self.kinds[min(idle, key=lambda name: (self.kinds[name] != PLACEHOLDER, name))] = PLACEHOLDER
         self.chosen = {
             name: (self.archives.get(service["image"]) if self.kinds[name] != PLACEHOLDER else None)
             or self.images.archive(self.image(name), self.kinds[name])
