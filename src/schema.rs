@@ -122,6 +122,11 @@ const FORMATS: &[Format] = &[
         "a duration of Prometheus, such as \"30s\", \"10m\" or \"1h30m\"",
     ),
     (
+        "age-recipient",
+        is_age_recipient,
+        "a public key of age, as `age-keygen` prints it: \"age1…\"",
+    ),
+    (
         "cidr",
         crate::names::is_cidr,
         "a private IPv4 range, such as \"10.213.0.0/16\"",
@@ -131,6 +136,13 @@ const FORMATS: &[Format] = &[
 fn is_cron(text: &str) -> bool {
     // Five fields only: with six, programs disagree on whether the first are seconds.
     text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok()
+}
+
+fn is_age_recipient(text: &str) -> bool {
+    /// Characters of the data part of bech32.
+    const LETTERS: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    text.strip_prefix("age1")
+        .is_some_and(|data| data.len() == 58 && data.chars().all(|next| LETTERS.contains(next)))
 }
 
 fn is_slack_channel(text: &str) -> bool {

@@ -83,6 +83,18 @@ words! {
 }
 
 words! {
+    /// What a job does for the backups of its component.
+    BackupRole {
+        /// Makes a copy.
+        Run = "backup",
+        /// Puts one back into a scratch place.
+        Drill = "drill",
+        /// Puts one back.
+        Restore = "restore",
+    }
+}
+
+words! {
     /// Where volumes lie.
     StorageKind {
         /// On each machine itself.

@@ -3,6 +3,7 @@
 //! In come the folders embedded in the binary and the user's own, out come [`Blueprint`]s: typed, with the text of
 //! every file beside them. What a blueprint says is evaluated in `resolve`; this stage knows no topology.
 
+pub mod backup;
 pub mod dashboard;
 pub mod expression;
 pub mod logs;
@@ -61,6 +62,8 @@ pub struct Blueprint {
     pub alerts: monitoring::Alerts,
     /// `dashboard.toml`: what people look at.
     pub dashboard: Option<dashboard::Dashboard>,
+    /// `backup.toml`: how it is backed up.
+    pub backup: Option<backup::Backup>,
     /// All other files, by their path in the folder.
     pub files: BTreeMap<String, FileId>,
     /// SHA-256 over the names and contents of all files but the README, in hexadecimal.
@@ -237,8 +240,19 @@ fn read<'a>(
             sources.add(format!("{path}/{other}"), *text),
         );
     }
-    let model = typed::<model::Blueprint>(sources, file, &SCHEMA, own)?;
+    let mut model = typed::<model::Blueprint>(sources, file, &SCHEMA, own)?;
     let mut findings = Vec::new();
+    let backup = beside(sources, &ids, backup::FILE_NAME, &backup::SCHEMA, own)
+        .map(|read| read.map(|(_, backup)| Some(backup)));
+    let backup: Option<backup::Backup> = or_report(backup, &mut findings);
+    if let Some(backup) = &backup {
+        backup::expand(backup, &mut model);
+        // The program is a file of the blueprint like others, and so part of what it deploys.
+        digest.update(backup::PROGRAM_TEXT);
+        let path = format!("{path}/{}", backup::PROGRAM);
+        let program = sources.add(path, backup::PROGRAM_TEXT);
+        ids.insert(backup::PROGRAM.to_owned(), program);
+    }
     let metrics = beside(
         sources,
         &ids,
@@ -270,6 +284,7 @@ fn read<'a>(
         metrics,
         alerts,
         dashboard,
+        backup,
         files: ids,
         digest: digest
             .finalize()

@@ -13,7 +13,7 @@ use super::expression::{Expression, Text};
 use super::logs::Logs;
 use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
-    Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
+    BackupRole, Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
     SecretKind, Size, Target, Token, Zone,
 };
 use crate::value::Value;
@@ -429,6 +429,9 @@ pub struct Workload {
     pub host_settings: BTreeMap<String, HostSetting>,
     /// One of the `logs`: how the lines are read that it writes.
     pub logs: Option<String>,
+    /// What it does for backups, if it is one of their jobs.
+    #[serde(skip)]
+    pub backup: Option<BackupRole>,
 }
 
 /// A workload that keeps running.

@@ -4,6 +4,7 @@
 //! order. Places are kept only so that findings and `explain` can say where a thing comes from.
 
 pub mod alerting;
+pub mod backup;
 pub mod budget;
 pub mod dashboard;
 pub mod rules;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
-    Availability, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
+    Availability, BackupRole, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
     ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target,
     Token, Zone,
 };
@@ -59,6 +60,8 @@ pub struct Platform {
     pub licences: LicencePolicy,
     /// Who is told of alerts, when and how.
     pub alerting: alerting::Alerting,
+    /// How it is backed up, if it is.
+    pub backup: Option<backup::Backup>,
     /// Alerts of the user's own, sorted by name.
     pub own_alerts: Vec<rules::Alert>,
 }
@@ -295,6 +298,10 @@ pub struct Component {
     pub rules: rules::Rules,
     /// What people look at to see how it does, if its blueprint says so.
     pub dashboard: Option<dashboard::Dashboard>,
+    /// What becomes of its data.
+    pub keeping: backup::Keeping,
+    /// When copies of it are made, if they are.
+    pub backup: Option<backup::Plan>,
 }
 
 /// A Kubernetes object of an operator.
@@ -452,6 +459,8 @@ pub struct Service {
     pub kind: Kind,
     /// Profile it starts with, if not always: its component's, or that of what collects the thing it is there for.
     pub profile: Option<String>,
+    /// What it does for the backups of its component, if it is one of their jobs.
+    pub backup: Option<BackupRole>,
     /// Least and most replicas.
     pub replicas: Replicas,
     /// Whether each replica has a DNS name of its own.

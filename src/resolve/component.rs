@@ -10,10 +10,12 @@ use crate::blueprint::expression::Names;
 use crate::blueprint::model::{Expr, OptionSpec};
 use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT};
 use crate::diagnostic::{Finding, suggest};
+use crate::platform::backup::{Backup, Plan};
 use crate::platform::{LackingFeature, TypedText, Unsupported};
 use crate::schema::{ILLEGAL_VALUE, Schema};
 use crate::source::Place;
 use crate::terms::{Size, Target};
+use crate::topology::backup::LayeredPlan;
 use crate::topology::layer::{LayeredComponent, UNKNOWN_NAME, replicas_value};
 use crate::tree::Tree;
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -40,6 +42,8 @@ pub(super) struct Draft<'a> {
     pub(super) lacking: Vec<LackingFeature>,
     pub(super) typed: Vec<TypedText>,
     pub(super) options: BTreeMap<String, Value>,
+    /// When copies of it are made, if they are.
+    pub(super) backup: Option<Plan>,
     /// Names every expression of the component may use from the beginning.
     pub(super) base: BTreeMap<String, Value>,
 }
@@ -85,6 +89,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) environment: &'s Value,
     pub(super) platform: &'s Value,
     pub(super) monitoring: &'s Value,
+    /// How the platform is backed up, and when, if it is.
+    pub(super) backup: Option<(&'s Backup, &'s LayeredPlan)>,
     pub(super) size: Size,
     pub(super) target: Target,
     /// The environment as components see it that run in a cluster which another component brings, if one can.
@@ -164,7 +170,19 @@ pub(super) fn draft<'a>(
         .inside
         .filter(|_| guest)
         .unwrap_or(around.environment);
+    // What runs in a cluster inside a service keeps its data in others; jobs there would have no clock.
+    let copied = blueprint
+        .backup
+        .as_ref()
+        .is_some_and(|backup| backup.copies.is_some() && unsupported.is_none() && !guest);
+    let plan = around.backup.filter(|_| copied).and_then(|(platform, all)| {
+        super::backup::plan(platform, all, layered.map(|layered| &layered.backup))
+    });
     let mut base = BTreeMap::from([
+        (
+            "backup".to_owned(),
+            super::backup::names_of(around.backup.map(|(platform, _)| platform), plan.as_ref()),
+        ),
         ("component".to_owned(), Value::from(name)),
         ("blueprint".to_owned(), Value::from(blueprint.name.as_str())),
         ("version".to_owned(), Value::from(version.0.as_str())),
@@ -196,6 +214,7 @@ pub(super) fn draft<'a>(
         inside: None,
         lacking,
         options,
+        backup: plan,
         base,
         blueprint,
     }

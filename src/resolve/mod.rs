@@ -5,6 +5,7 @@
 //! `check` to say.
 
 mod alerting;
+mod backup;
 mod collect;
 mod component;
 mod finish;
@@ -29,6 +30,7 @@ use wire::MISSING_PROVIDER;
 use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
+use crate::platform::backup::Backup;
 use crate::platform::{
     Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Profile, Storage,
 };
@@ -72,6 +74,8 @@ struct Resolver<'a, 'r> {
     platform_names: Value,
     /// What is collected here.
     monitoring_names: Value,
+    /// How the platform is backed up, if it is.
+    backup: Option<Backup>,
     drafts: Vec<Draft<'a>>,
     /// Positions of the drafts by their names.
     by_name: BTreeMap<String, usize>,
@@ -161,6 +165,7 @@ pub fn resolve(
         names_inside: None,
         platform_names,
         monitoring_names: Value::Null,
+        backup: backup::of_platform(layered),
         drafts: Vec::new(),
         by_name: BTreeMap::new(),
     };
@@ -340,6 +345,7 @@ impl<'a> Resolver<'a, '_> {
             environment: &self.environment_names,
             platform: &self.platform_names,
             monitoring: &self.monitoring_names,
+            backup: self.backup.as_ref().map(|backup| (backup, &self.layered.backup.plan)),
             size: self.environment.size,
             target: self.environment.target,
             inside: self.names_inside.as_ref(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Topology;
 use super::alerting::{self, LayeredAlerting};
+use super::backup::{self, LayeredBackup, LayeredPlan};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
@@ -109,6 +110,8 @@ pub struct Layered {
     pub profiles: Vec<LayeredProfile>,
     /// Who is told of alerts.
     pub alerting: LayeredAlerting,
+    /// How the platform is backed up.
+    pub backup: LayeredBackup,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
     /// Findings that are accepted.
@@ -240,6 +243,8 @@ pub struct LayeredComponent {
     pub volumes: BTreeMap<String, LayeredVolume>,
     /// Settings of alerts.
     pub alerts: BTreeMap<String, LayeredAlert>,
+    /// How it is backed up, where that differs from the rest.
+    pub backup: LayeredPlan,
     /// Everything else: options of the blueprint.
     pub options: Tree,
 }
@@ -291,6 +296,7 @@ pub struct LayeredService {
 pub const COMPONENT_KEYS: &[&str] = &[
     "alerts",
     "allow",
+    "backup",
     "blueprint",
     "edition",
     "enabled",
@@ -435,6 +441,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
     }
     let kubernetes = read_kubernetes(environment, target.value, &mut findings);
     let alerting = alerting::read(topology, environment, &mut findings);
+    let backup = backup::read(topology, environment, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -480,6 +487,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         kubernetes,
         profiles,
         alerting,
+        backup,
         keep: texts(environment.get("keep"))
             .into_iter()
             .map(|text| text.value)
@@ -823,6 +831,7 @@ fn read_component(name: &str, tree: &mut Tree, findings: &mut Vec<Finding>) -> L
         services,
         volumes,
         alerts,
+        backup: tree.get("backup").map(backup::plan).unwrap_or_default(),
         options: Tree::empty(tree.place.clone()),
     };
     let mut options = std::mem::replace(tree, Tree::empty(place));

@@ -5,12 +5,14 @@
 //! blueprints.
 
 pub mod alerting;
+pub mod backup;
 pub mod layer;
 pub mod written;
 
 use std::sync::LazyLock;
 
 pub use alerting::LayeredAlerting;
+pub use backup::LayeredBackup;
 pub use layer::{Layered, LayeredComponent, Sourced};
 
 use crate::diagnostic::{Finding, Rule, Severity};

@@ -32,6 +32,8 @@ pub struct Topology {
     environments: BTreeMap<String, Environment>,
     /// Who is told of alerts, when and how.
     alerting: Option<Alerting>,
+    /// How the platform is backed up. Without it there are no backups.
+    backup: Option<Backup>,
     /// Findings that are accepted everywhere, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "image-untagged": "pinned by the registry" }]))]
     allow: Option<BTreeMap<String, Reason>>,
@@ -112,6 +114,9 @@ pub struct Component {
     #[schemars(extend("propertyNames" = { "format": "rule-name" }))]
     #[schemars(extend("examples" = [{ "PostgresqlDown": { "for": "10m" } }]))]
     alerts: Option<BTreeMap<String, Alert>>,
+    /// How it is backed up, where that differs from `[backup]`.
+    #[schemars(extend("examples" = [{ "schedule": "0 */6 * * *", "recovery_point": "6h" }]))]
+    backup: Option<ComponentBackup>,
     /// Findings about this component that are accepted, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "untested-version": "tried by hand" }]))]
     allow: Option<BTreeMap<String, Reason>>,
@@ -290,6 +295,9 @@ pub struct Environment {
     /// Who is told of alerts, as it differs in this environment, laid over the platform's.
     #[schemars(extend("examples" = [{ "receivers": { "oncall": { "slack": "#alerts-staging" } } }]))]
     alerting: Option<Alerting>,
+    /// How it is backed up, as it differs in this environment, laid over the platform's.
+    #[schemars(extend("examples" = [{ "enabled": false }]))]
+    backup: Option<Backup>,
     /// Files and folders in the bundle's folder that are yours: neither `verify` nor `build --check` reports them.
     #[schemars(extend("items" = { "type": "string", "format": "folder" }))]
     #[schemars(extend("examples" = [["notes.md"]]))]
@@ -603,4 +611,126 @@ pub struct AlertRule {
     /// The component that it is about: it is routed as that one's alerts are.
     #[schemars(extend("examples" = ["nginx"]))]
     component: Option<String>,
+}
+
+/// How the platform is backed up.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Make no backups where this is false.
+    #[schemars(extend("default" = true, "examples" = [false]))]
+    enabled: Option<bool>,
+    /// When copies are made.
+    #[schemars(extend("format" = "cron", "default" = "0 2 * * *", "examples" = ["0 2 * * *"]))]
+    schedule: Option<String>,
+    /// When the newest copy is put back into a scratch place to prove that it can be; false for never.
+    #[schemars(extend("default" = "0 5 * * 0", "examples" = ["0 5 * * 0"]))]
+    drill: Option<Drill>,
+    /// How long copies are kept, by generations.
+    #[schemars(extend("examples" = [{ "days": 30, "weeks": 8, "months": 12 }]))]
+    retention: Option<Retention>,
+    /// How much may be lost at most: the time from one copy to the next. What the schedule gives, unless given.
+    #[schemars(extend("format" = "duration", "examples" = ["1d"]))]
+    recovery_point: Option<String>,
+    /// How long a restore may take. Drills are measured against it.
+    #[schemars(extend("format" = "duration", "default" = "4h", "examples" = ["2h"]))]
+    recovery_time: Option<String>,
+    /// How large a copy is, for the room that is planned; a share of the volumes unless given.
+    #[schemars(extend("format" = "bytes", "examples" = ["2GiB"]))]
+    copy_size: Option<String>,
+    /// Public keys of age that copies are encrypted for. The secret key of one of them is needed to restore, and a secret
+    /// that is given.
+    #[schemars(extend("items" = { "type": "string", "format": "age-recipient" }))]
+    #[schemars(extend("uniqueItems" = true))]
+    #[schemars(extend("examples" = [["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]]))]
+    recipients: Option<Vec<String>>,
+    /// Where copies are sent to, away from the platform: a store with the S3 API.
+    offsite: Option<Offsite>,
+    /// Keys of the platform's `backup` that this environment takes out again: `["offsite"]`.
+    #[schemars(extend("examples" = [["offsite"]]))]
+    unset: Option<Vec<String>>,
+}
+
+/// How a component is backed up, where that differs from the rest.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentBackup {
+    /// Make no backups of it where this is false.
+    #[schemars(extend("default" = true, "examples" = [false]))]
+    enabled: Option<bool>,
+    /// When copies are made.
+    #[schemars(extend("format" = "cron", "examples" = ["0 */6 * * *"]))]
+    schedule: Option<String>,
+    /// When the newest copy is tried; false for never.
+    #[schemars(extend("examples" = ["0 5 1 * *"]))]
+    drill: Option<Drill>,
+    /// How long copies are kept, by generations.
+    #[schemars(extend("examples" = [{ "days": 14 }]))]
+    retention: Option<Retention>,
+    /// How much may be lost at most.
+    #[schemars(extend("format" = "duration", "examples" = ["6h"]))]
+    recovery_point: Option<String>,
+    /// How long a restore may take.
+    #[schemars(extend("format" = "duration", "examples" = ["30min"]))]
+    recovery_time: Option<String>,
+    /// How large a copy is, for the room that is planned; a share of the volumes unless given.
+    #[schemars(extend("format" = "bytes", "examples" = ["2GiB"]))]
+    copy_size: Option<String>,
+}
+
+/// When a copy is tried.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum Drill {
+    /// A cron expression.
+    #[schemars(title = "a cron expression with five fields")]
+    Schedule(#[schemars(extend("format" = "cron"))] String),
+    /// false
+    #[schemars(title = "false")]
+    Never(#[schemars(extend("const" = false))] bool),
+}
+
+/// How long copies are kept: the newest of each of the last days, weeks and months that have one. The newest of all is
+/// always kept.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Days of which a copy is kept.
+    #[schemars(range(min = 0, max = 3660))]
+    #[schemars(extend("default" = 7, "examples" = [30]))]
+    days: Option<i64>,
+    /// Weeks of which a copy is kept.
+    #[schemars(range(min = 0, max = 530))]
+    #[schemars(extend("default" = 5, "examples" = [8]))]
+    weeks: Option<i64>,
+    /// Months of which a copy is kept.
+    #[schemars(range(min = 0, max = 120))]
+    #[schemars(extend("default" = 6, "examples" = [12]))]
+    months: Option<i64>,
+}
+
+/// A store with the S3 API, away from the platform.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Offsite {
+    /// Its address.
+    #[schemars(extend("format" = "url", "examples" = ["https://s3.eu-west-3.amazonaws.com"]))]
+    endpoint: Option<String>,
+    /// The bucket. It must exist.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    #[schemars(extend("examples" = ["example-backups"]))]
+    bucket: Option<String>,
+    /// Folder in the bucket; platform and environment unless given.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"))]
+    #[schemars(extend("examples" = ["lakehouse/prod"]))]
+    folder: Option<String>,
+    /// Region that the store wants to be told.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"))]
+    #[schemars(extend("default" = "us-east-1", "examples" = ["eu-west-3"]))]
+    region: Option<String>,
+    /// Name of the account. Its secret key is a secret that is given.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{3,128}$"))]
+    #[schemars(extend("examples" = ["backup"]))]
+    access_key: Option<String>,
 }

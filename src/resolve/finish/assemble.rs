@@ -200,6 +200,8 @@ impl<'f> Finish<'f, '_, '_> {
             objects,
             rules: self.rules[at].clone(),
             dashboard: self.dashboards[at].clone(),
+            keeping: self.keeping(at),
+            backup: draft.backup.clone(),
         };
         (component, services)
     }
@@ -356,6 +358,11 @@ impl<'f> Finish<'f, '_, '_> {
         }
         let mut findings = Vec::new();
         for (key, spec) in &blueprint.model.images {
+            // What nothing uses here is not built.
+            let mut used = self.sized[at].iter();
+            if spec.build.is_some() && !used.any(|sized| sized.workload.image == *key) {
+                continue;
+            }
             let tag = match &spec.tag {
                 Some(tag) => fill(draft, tag, names, &["images", key, "tag"], &mut findings),
                 None => draft.version.0.clone(),

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod assemble;
+mod backups;
 mod certificates;
 mod dashboard;
 mod files;
@@ -192,6 +193,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
         self.binding_secrets(&mut secrets);
         self.declare_alerting_secrets(&mut secrets);
+        self.declare_backup_secrets(&mut secrets);
         // What brings a cluster has to know what runs in it, what collects has to know everything.
         let (collectors, others): (Vec<usize>, Vec<usize>) =
             (0..self.drafts.len()).partition(|at| collect::is_collector(&self.drafts[*at]));
@@ -277,6 +279,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             licences: super::licences(self.resolver.layered),
             alerting: self.alerting,
             own_alerts: self.own_alerts,
+            backup: self.resolver.backup.clone(),
             environment: {
                 let mut environment = self.resolver.environment.clone();
                 environment.profiles.extend(scheduled);

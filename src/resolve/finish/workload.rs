@@ -198,6 +198,7 @@ impl<'f> Finish<'f, '_, '_> {
             place: sized.place.clone(),
             kind,
             profile: collect::profile_of(self.drafts, at, workload),
+            backup: workload.backup,
             replicas: sized.replicas.clone(),
             members: sized.managed.is_none() && sized.members,
             managed: sized.managed.clone(),
@@ -584,6 +585,7 @@ impl<'f> Finish<'f, '_, '_> {
             );
         }
         secrets.extend(self.alerting_secrets(at, sized));
+        secrets.extend(self.backup_secrets(sized));
         secrets.into_iter().collect()
     }
 
