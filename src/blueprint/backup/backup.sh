@@ -251,12 +251,13 @@ publish() {
 # --- generations
 
 # Reads "copy day week month" lines, oldest first, and prints the copies that no generation keeps: the newest copy of each of
-# the last days, weeks and months that have one is kept. Ages are never looked at: while no copies are made none is deleted,
-# and a clock that was wrong for a while deletes nothing either. The newest copy is always kept.
+# the last days, weeks and months that have one is kept, and all of the newest day. Ages are never looked at: while no copies
+# are made none is deleted, and a clock that was wrong for a while deletes nothing either.
 surplus() {
   sort -r | awk -v days="${BACKUP_KEEP_DAYS:?}" -v weeks="${BACKUP_KEEP_WEEKS:?}" -v months="${BACKUP_KEEP_MONTHS:?}" '
     {
-      keep = NR == 1
+      if (NR == 1) newest = $2
+      keep = $2 == newest
       if (!($2 in day) && d < days) { day[$2]; d++; keep = 1 }
       if (!($3 in week) && w < weeks) { week[$3]; w++; keep = 1 }
       if (!($4 in month) && m < months) { month[$4]; m++; keep = 1 }
@@ -552,6 +553,7 @@ drill() {
     log INFO "${id} was put back into a scratch place, and all of it was there"
   else
     log ERROR 'the drill failed: what was to be restored could not be proved'
+    [ "${status}" -eq 4 ] || status=1
     remember drill.success 0 || :
   fi
   remember drill.took "$(($(date +%s) - began))" || :
