@@ -1,6 +1,7 @@
 //! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
 
 mod alerts;
+mod backup;
 pub mod compose;
 mod docker;
 pub(crate) mod images;

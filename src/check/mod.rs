@@ -2,8 +2,13 @@
 //!
 //! A check is a file here: its rule, and one function. `allow` in the topology silences a finding where it stands.
 
+mod backup_collision;
+mod backup_in_clear;
+mod backup_over_room;
+mod backup_too_rare;
 mod blocked_eviction;
 mod blueprint_notice;
+mod drill_after_retention;
 mod duplicate_host_name;
 mod edition_lacks_feature;
 mod host_over_budget;
@@ -19,6 +24,7 @@ mod missing_registry;
 mod needs_cluster;
 mod no_host_large_enough;
 mod no_room_after_loss;
+mod offsite_beside_data;
 mod pod_security_exempt;
 mod port_conflict;
 mod privileged_refused;
@@ -40,6 +46,7 @@ mod unserved_by_version;
 mod unsupported_target;
 mod untested_version;
 mod untold_alerts;
+mod without_backup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,8 +63,13 @@ pub struct Check {
 
 /// All checks, sorted by code.
 pub const CHECKS: &[Check] = &[
+    backup_collision::CHECK,
+    backup_in_clear::CHECK,
+    backup_over_room::CHECK,
+    backup_too_rare::CHECK,
     blocked_eviction::CHECK,
     blueprint_notice::CHECK,
+    drill_after_retention::CHECK,
     duplicate_host_name::CHECK,
     edition_lacks_feature::CHECK,
     host_over_budget::CHECK,
@@ -73,6 +85,7 @@ pub const CHECKS: &[Check] = &[
     needs_cluster::CHECK,
     no_host_large_enough::CHECK,
     no_room_after_loss::CHECK,
+    offsite_beside_data::CHECK,
     pod_security_exempt::CHECK,
     port_conflict::CHECK,
     privileged_refused::CHECK,
@@ -94,6 +107,7 @@ pub const CHECKS: &[Check] = &[
     unsupported_target::CHECK,
     untested_version::CHECK,
     untold_alerts::CHECK,
+    without_backup::CHECK,
 ];
 
 /// An `allow` that silences nothing.

@@ -54,6 +54,8 @@ pub struct Plan {
     pub interval: Seconds,
     /// When they are tried: a cron expression and the longest time from one to the next; none where they are not.
     pub drill: Option<(String, Seconds, Place)>,
+    /// Whether both begin at the same minute at some time.
+    pub collides: bool,
     /// Days, weeks and months of which one is kept.
     pub days: u64,
     /// Likewise.
@@ -103,6 +105,8 @@ pub struct Copies {
     pub covers: Vec<String>,
     /// How large one is at most, in percent of these volumes.
     pub share: u64,
+    /// Whether what it copies is in a mirror that all copies share, off site where there is such a place.
+    pub mirror: bool,
     /// Own jobs that must run after one was put back.
     pub then: Vec<String>,
 }

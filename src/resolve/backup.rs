@@ -112,6 +112,9 @@ pub(super) fn plan(backup: &Backup, all: &LayeredPlan, own: Option<&LayeredPlan>
         ),
         recovery_time: time.map_or(RECOVERY_TIME, |given| given.value),
         interval,
+        collides: drill
+            .as_deref()
+            .is_some_and(|drill| meet(drill, &schedule.0)),
         drill: drill.map(|drill| {
             let gap = widest_gap(&drill);
             (drill, gap, drill_place)
@@ -276,9 +279,27 @@ pub(super) fn widest_gap(schedule: &str) -> Seconds {
     Seconds(u64::try_from(widest).unwrap_or_default())
 }
 
+/// Says whether a schedule begins at the same minute as another, in the first hundred of its runs.
+fn meet(one: &str, other: &str) -> bool {
+    let (Ok(one), Ok(other)) = (one.parse::<Cron>(), other.parse::<Cron>()) else {
+        return false;
+    };
+    one.iter_after(BEGIN)
+        .take(100)
+        .any(|run| other.is_time_matching(&run).unwrap_or(false))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::widest_gap;
+    use super::{meet, widest_gap};
+
+    #[test]
+    fn schedules_meet_at_a_minute() {
+        assert!(meet("0 2 * * 0", "0 2 * * *"));
+        assert!(meet("0 6 1 * *", "0 */6 * * *"));
+        assert!(!meet("0 5 * * 0", "0 2 * * *"));
+        assert!(!meet("30 2 * * *", "0 * * * *"));
+    }
 
     #[test]
     fn the_widest_gap_is_what_may_be_lost() {

@@ -66,6 +66,8 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
     let mut left = budget.clone();
     let zones: Vec<usize> = zone_numbers(hosts);
     let mut beside: Option<usize> = None;
+    // Where volumes lie that services use one after the other: all of these run there.
+    let mut lies: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for at in order {
         let (mut memory, mut cpu) = taken(&services[at]);
         if let Some((more_memory, more_cpu)) = brought.get(&at) {
@@ -112,6 +114,13 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
                 )
             });
             let Some(mut best) = best else { break };
+            let volumes = service.mounts.values().map(|mount| (service.component, mount.volume));
+            if service.replicas.max == 1 {
+                let volumes: Vec<(usize, usize)> = volumes.collect();
+                let there = volumes.iter().find_map(|volume| lies.get(volume).copied());
+                best = there.unwrap_or(best);
+                lies.extend(volumes.into_iter().map(|volume| (volume, best)));
+            }
             if together {
                 best = *beside.get_or_insert(best);
             }

@@ -77,6 +77,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("flows.json", flow_list::render(&context), false, place);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
+    super::backup::add(platform, &mut files);
     files.ignore_secrets(place);
     images::add(platform, &mut files);
     files.finish()

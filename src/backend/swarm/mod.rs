@@ -101,6 +101,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("README.md", readme, false, place);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
+    super::backup::add(platform, &mut files);
     files.ignore_secrets(place);
     files.finish()
 }

@@ -179,7 +179,8 @@ bytes_of() {
 # --- what is kept of runs
 
 remember() {
-  printf '%s\n' "$2" >"${state}/$1.new" && mv "${state}/$1.new" "${state}/$1"
+  printf '%s\n' "$2" >"${work}/state" && cp "${work}/state" "${state}/$1.new" && mv "${state}/$1.new" "${state}/$1" ||
+    { rm -f "${state}/$1.new"; return 1; }
 }
 
 recall() {
@@ -199,7 +200,8 @@ catalogue() {
       printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(basename "${copy}")" "$(field "${copy}" ended)" "$(bytes_of "${copy}")" \
         "${sent}" "${proved}" "${how}"
     done
-  } >"${folder}/catalogue.new" && mv "${folder}/catalogue.new" "${folder}/catalogue"
+  } >"${work}/catalogue" && cp "${work}/catalogue" "${folder}/catalogue.new" && mv "${folder}/catalogue.new" "${folder}/catalogue" ||
+    { rm -f "${folder}/catalogue.new"; return 1; }
 }
 
 metric() {
@@ -208,34 +210,44 @@ metric() {
 }
 
 # Written from what is on disk, so that a failed run does not make the last good one forgotten.
+measure() {
+  good >"${work}/good"
+  last=$(tail -n 1 "${work}/good")
+  before=$(tail -n 2 "${work}/good" | head -n 1)
+  oldest=$(head -n 1 "${work}/good")
+  metric backup_last_run_timestamp_seconds "$(recall run.ended)"
+  metric backup_last_run_success "$(recall run.success)"
+  metric backup_last_run_duration_seconds "$(recall run.seconds)"
+  metric backup_copies "$(wc -l <"${work}/good" | tr -d ' ')"
+  if [ -n "${last}" ]; then
+    metric backup_last_success_timestamp_seconds "$(field "${copies}/${last}" seconds)"
+    metric backup_last_success_size_bytes "$(bytes_of "${copies}/${last}")"
+  fi
+  if [ "${before}" != "${last}" ]; then
+    metric backup_previous_size_bytes "$(bytes_of "${copies}/${before}")"
+  fi
+  metric backup_recovery_point_seconds "${BACKUP_RECOVERY_POINT:-}"
+  if [ -n "${offsite}" ]; then
+    metric backup_offsite_last_success_timestamp_seconds "$(recall offsite.seconds)"
+    metric backup_offsite_last_run_success "$(recall offsite.success)"
+  fi
+  if [ -n "${BACKUP_DRILL_WITHIN:-}" ]; then
+    metric backup_drill_within_seconds "${BACKUP_DRILL_WITHIN}"
+    proved=$(recall drill.seconds)
+    if [ -z "${proved}" ] && [ -n "${oldest}" ]; then
+      proved=$(field "${copies}/${oldest}" seconds)
+    fi
+    metric backup_drill_last_success_timestamp_seconds "${proved}"
+    metric backup_drill_last_run_success "$(recall drill.success)"
+    metric backup_drill_last_run_duration_seconds "$(recall drill.took)"
+    metric backup_recovery_time_seconds "${BACKUP_RECOVERY_TIME:-}"
+  fi
+}
+
+# What was measured before stays when there is no room for more: a file is only replaced by a whole one.
 metrics() {
-  last=$(newest)
-  before=$(good | tail -n 2 | head -n 1)
-  {
-    metric backup_last_run_timestamp_seconds "$(recall run.ended)"
-    metric backup_last_run_success "$(recall run.success)"
-    metric backup_last_run_duration_seconds "$(recall run.seconds)"
-    metric backup_copies "$(good | wc -l | tr -d ' ')"
-    if [ -n "${last}" ]; then
-      metric backup_last_success_timestamp_seconds "$(field "${copies}/${last}" seconds)"
-      metric backup_last_success_size_bytes "$(bytes_of "${copies}/${last}")"
-    fi
-    if [ -n "${before}" ] && [ "${before}" != "${last}" ]; then
-      metric backup_previous_size_bytes "$(bytes_of "${copies}/${before}")"
-    fi
-    metric backup_recovery_point_seconds "${BACKUP_RECOVERY_POINT:-}"
-    if [ -n "${offsite}" ]; then
-      metric backup_offsite_last_success_timestamp_seconds "$(recall offsite.seconds)"
-      metric backup_offsite_last_run_success "$(recall offsite.success)"
-    fi
-    if [ -n "${BACKUP_DRILL_WITHIN:-}" ]; then
-      metric backup_drill_within_seconds "${BACKUP_DRILL_WITHIN}"
-      metric backup_drill_last_success_timestamp_seconds "$(recall drill.seconds)"
-      metric backup_drill_last_run_success "$(recall drill.success)"
-      metric backup_drill_last_run_duration_seconds "$(recall drill.took)"
-      metric backup_recovery_time_seconds "${BACKUP_RECOVERY_TIME:-}"
-    fi
-  } >"${folder}/metrics.new" && mv "${folder}/metrics.new" "${folder}/metrics.prom"
+  measure >"${work}/metrics" && cp "${work}/metrics" "${folder}/metrics.new" && mv "${folder}/metrics.new" "${folder}/metrics.prom" ||
+    { rm -f "${folder}/metrics.new"; return 1; }
   if [ -n "${BACKUP_PUSH:-}" ]; then
     curl --silent --show-error --fail --max-time 20 --output /dev/null --upload-file "${folder}/metrics.prom" "${BACKUP_PUSH}" ||
       log WARNING 'the measurements were not taken; they are in metrics.prom'
@@ -413,8 +425,8 @@ stores() {
     RCLONE_CONFIG_OFFSITE_SECRET_ACCESS_KEY=$(cat "${BACKUP_STORE_SECRET:?}")
     export RCLONE_CONFIG_OFFSITE_SECRET_ACCESS_KEY
   fi
-  export RCLONE_CONFIG="${work}/rclone.conf" RCLONE_RETRIES=3 RCLONE_LOW_LEVEL_RETRIES=3 RCLONE_STATS=0 \
-    RCLONE_CONTIMEOUT=15s RCLONE_TIMEOUT=120s
+  export RCLONE_CONFIG="${work}/rclone.conf" RCLONE_RETRIES="${RCLONE_RETRIES:-3}" RCLONE_LOW_LEVEL_RETRIES="${RCLONE_LOW_LEVEL_RETRIES:-3}" RCLONE_STATS=0 \
+    RCLONE_CONTIMEOUT="${RCLONE_CONTIMEOUT:-15s}" RCLONE_TIMEOUT="${RCLONE_TIMEOUT:-120s}"
   : >"${RCLONE_CONFIG}"
   BACKUP_MIRROR=${offsite:-${folder}}/mirror
   export BACKUP_MIRROR

@@ -68,6 +68,9 @@ pub struct Copies {
     /// How large a copy is at most, in percent of these volumes.
     #[schemars(range(min = 1, max = 200))]
     pub share: u64,
+    /// Whether what it copies is in a mirror that all copies share, off site where there is such a place.
+    #[serde(default)]
+    pub mirror: bool,
     /// Script that makes one.
     pub dump: String,
     /// Script that puts one back.

@@ -83,6 +83,7 @@ impl Finish<'_, '_, '_> {
                 without: copies.without.as_ref().map(|words| words.get(locale).to_owned()),
                 covers: copies.covers.clone(),
                 share: copies.share,
+                mirror: copies.mirror,
                 then: copies
                     .then
                     .iter()
