@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 
 use super::{Session, Status};
+use crate::blueprint::backup::Backup;
 use crate::blueprint::dashboard::Dashboard;
 use crate::blueprint::model::Blueprint;
 use crate::blueprint::monitoring::{Alerts, Metrics};
@@ -30,6 +31,8 @@ enum Name {
     Metrics,
     /// alerts.toml beside it
     Alerts,
+    /// backup.toml beside it
+    Backup,
     /// bundle.json
     Bundle,
 }
@@ -44,6 +47,7 @@ pub const SCHEMAS: &[(&str, Document)] = &[
     ("dashboard", document::<Dashboard>),
     ("metrics", document::<Metrics>),
     ("alerts", document::<Alerts>),
+    ("backup", document::<Backup>),
     ("bundle", document::<Inventory>),
 ];
 
@@ -64,6 +68,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Name::Dashboard => document::<Dashboard>(),
         Name::Metrics => document::<Metrics>(),
         Name::Alerts => document::<Alerts>(),
+        Name::Backup => document::<Backup>(),
         Name::Bundle => document::<Inventory>(),
     };
     session.host.print(&text)?;

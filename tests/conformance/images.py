@@ -22,6 +22,7 @@ PACKAGES = "ca-certificates,curl,netbase,procps"
 STAND_INS = {
     "apache/superset": "superset",
     "busybox": "busybox",
+    "debian": "debian",
     "haproxy": "haproxy",
     "minio/mc": "mc",
     "minio/minio": "minio",

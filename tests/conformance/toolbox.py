@@ -22,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 
 # Debian packages by the program they are wanted for.
 APT = {
+    "age": "age",
+    "age-keygen": "age",
     "containerd": "containerd",
     "crontab": "cron",
     "curl": "curl",
@@ -31,7 +33,9 @@ APT = {
     "ip": "iproute2",
     "iptables": "iptables",
     "npm": "npm",
+    "flock": "util-linux",
     "nsenter": "util-linux",
+    "rclone": "rclone",
     "openssl": "openssl",
     "setpriv": "util-linux",
     "unshare": "util-linux",

@@ -78,6 +78,27 @@ const TABLES: &[(&str, &str, &str)] = &[
         "`NAME` begins with a capital: `OrdersStale`.",
     ),
     (
+        "[backup]",
+        "/properties/backup",
+        "How copies are made and put back: [backup.md](../backup.md). `[environments.NAME.backup]` takes the same keys and is \
+         laid over this table: see [merging.md](merging.md). `unset` has a meaning there only.",
+    ),
+    (
+        "[backup.retention]",
+        "/properties/backup/properties/retention",
+        "",
+    ),
+    (
+        "[backup.offsite]",
+        "/properties/backup/properties/offsite",
+        "`endpoint`, `bucket` and `access_key` are needed.",
+    ),
+    (
+        "[components.NAME.backup]",
+        "/properties/components/additionalProperties/properties/backup",
+        "What is not said here, `[backup]` says.",
+    ),
+    (
         "[environments.NAME]",
         "/properties/environments/additionalProperties",
         "",
