@@ -25,8 +25,12 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
         .components
         .iter()
         .enumerate()
-        .map(|(at, component)| (component, volumes(platform, at, component)))
-        .filter(|(_, volumes)| !volumes.is_empty())
+        .map(|(at, component)| {
+            let volumes = platform.unkept(at).into_iter();
+            let names = volumes.map(|volume| volume.name.as_str());
+            (component, names.collect())
+        })
+        .filter(|(_, volumes): &(_, Vec<&str>)| !volumes.is_empty())
         .collect();
     if platform.backup.is_none() {
         // What may be lost at any time is not backed up by those who say nothing.
@@ -46,7 +50,11 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             Finding::new(
                 &RULE,
                 platform.environment.place.clone(),
-                format!("nothing is backed up: {}{more} keep data", named.join(", ")),
+                format!(
+                    "nothing is backed up of what {}{more} {} in volumes",
+                    named.join(", "),
+                    if bare.len() == 1 { "keeps" } else { "keep" }
+                ),
             )
             .help("add [backup]; the defaults are a copy every night, kept for days, weeks and months"),
         );
@@ -71,30 +79,4 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
             .component(component.name.clone()),
         );
     }
-}
-
-/// Returns the volumes of a component that no copy holds, and of which nothing says that none has to.
-fn volumes<'p>(platform: &Platform, at: usize, component: &'p Component) -> Vec<&'p str> {
-    let keeping = &component.keeping;
-    let copied = |key: &String| {
-        component.backup.is_some()
-            && keeping
-                .copies
-                .as_ref()
-                .is_some_and(|copies| copies.covers.contains(key))
-    };
-    component
-        .volumes
-        .iter()
-        .enumerate()
-        .filter(|(_, volume)| !copied(&volume.key) && !keeping.left.contains_key(&volume.key))
-        .filter(|(position, _)| {
-            let mut services = platform.services_of(at);
-            services.any(|service| {
-                let mut mounts = service.mounts.values();
-                service.kind.keeps_running() && mounts.any(|mount| mount.volume == *position)
-            })
-        })
-        .map(|(_, volume)| volume.name.as_str())
-        .collect()
 }

@@ -20,6 +20,8 @@ pub struct Backup {
     pub place: Place,
     /// Public keys that copies are encrypted for.
     pub recipients: Vec<String>,
+    /// What the secret with the key of the account off site is called in a cluster.
+    pub store_object: String,
     /// Where copies are sent to, if they are.
     pub offsite: Option<Offsite>,
 }

@@ -1146,6 +1146,31 @@ impl Platform {
         mounts.any(|mount| volumes[mount.volume].is_local())
     }
 
+    /// Returns the volumes of a component that services keep data in, that no copy holds, and of which its blueprint does
+    /// not say that none has to.
+    pub fn unkept(&self, at: usize) -> Vec<&Volume> {
+        let component = &self.components[at];
+        let keeping = &component.keeping;
+        let copied = |key: &String| {
+            let copies = keeping.copies.as_ref();
+            component.backup.is_some() && copies.is_some_and(|copies| copies.covers.contains(key))
+        };
+        let is_used = |position: usize| {
+            self.services_of(at).any(|service| {
+                let mut mounts = service.mounts.values();
+                service.kind.keeps_running() && mounts.any(|mount| mount.volume == position)
+            })
+        };
+        component
+            .volumes
+            .iter()
+            .enumerate()
+            .filter(|(_, volume)| !copied(&volume.key) && !keeping.left.contains_key(&volume.key))
+            .filter(|(position, _)| is_used(*position))
+            .map(|(_, volume)| volume)
+            .collect()
+    }
+
     /// Returns the services of a component.
     pub fn services_of(&self, component: usize) -> impl Iterator<Item = &Service> {
         // Services lie by component, so this is a slice.

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use croner::errors::CronError;
 use croner::{CivilDate, CivilDateTime, CivilTime, Cron, CronDateTime, Resolution, Weekday};
 
+use crate::platform::versioned;
 use crate::platform::backup::{Backup, IDENTITY_SECRET, Offsite, Plan, STORE_SECRET};
 use crate::names;
 use crate::source::Place;
@@ -64,7 +65,9 @@ pub(super) fn of_platform(layered: &Layered) -> Option<Backup> {
             access_key: offsite.access_key.value.clone(),
         })
     });
+    let version = layered.secret_versions.get(STORE_SECRET);
     Some(Backup {
+        store_object: versioned(STORE_SECRET, version.map_or(1, |version| version.value)),
         place,
         recipients: given
             .recipients
@@ -161,6 +164,7 @@ pub(super) fn names_of(backup: Option<&Backup>, plan: Option<&Plan>) -> Value {
             Value::table([
                 ("identity", Value::from(format!("{SECRETS}/{IDENTITY_SECRET}"))),
                 ("store", Value::from(format!("{SECRETS}/{STORE_SECRET}"))),
+                ("store_object", text(&backup.store_object)),
             ]),
         ),
         (

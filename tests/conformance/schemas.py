@@ -16,6 +16,7 @@ KUBERNETES = "kubernetes_validate"
 CUSTOM = {
     "github.com/cert-manager/cert-manager": "deploy/crds/*.yaml",
     "github.com/cloudnative-pg/cloudnative-pg": "config/crd/bases/*.yaml",
+    "github.com/cloudnative-pg/plugin-barman-cloud": "config/crd/bases/*.yaml",
     "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/*.yaml",
     "istio.io/api": "kubernetes/customresourcedefinitions.gen.yaml",
     "sigs.k8s.io/gateway-api": "config/crd/standard/*.yaml",

@@ -1,5 +1,7 @@
 #!/bin/sh
 # Brings the mirror up to date, and makes a list of it.
+# What is counted for people decides nothing.
+# shellcheck disable=SC2312
 set -eu
 here=${0%/*}
 # shellcheck source=/dev/null

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2312
 # The mirror: what is there now in current/, and what each copy replaced in replaced/COPY. Read by the other scripts.
 
 put() {

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2312
 # Puts the roles and databases of a copy into the server that the environment names. Read by restore.sh and drill.sh.
 #
 # A database that is there already is set aside first, and only dropped when the copy of it is in place. A run that was cut

@@ -173,6 +173,7 @@ struct Page<'p> {
     components: Vec<Row<'p>>,
     elsewhere: Vec<Elsewhere<'p>>,
     left: Vec<Left<'p>>,
+    bare: Vec<Bare<'p>>,
     encrypted: bool,
     recipients: &'p [String],
     identity: &'static str,
@@ -213,6 +214,12 @@ struct Left<'p> {
     name: &'p str,
     volume: &'p str,
     why: &'p str,
+}
+
+#[derive(Serialize)]
+struct Bare<'p> {
+    name: &'p str,
+    volume: &'p str,
 }
 
 fn page<'p>(platform: &'p Platform, copied: &[Copied<'p>]) -> Page<'p> {
@@ -269,6 +276,17 @@ fn page<'p>(platform: &'p Platform, copied: &[Copied<'p>]) -> Page<'p> {
                         volume: &volume.name,
                         why: component.keeping.left.get(&volume.key)?,
                     })
+                })
+            })
+            .collect(),
+        bare: components
+            .iter()
+            .enumerate()
+            .flat_map(|(at, component)| {
+                let volumes = platform.unkept(at).into_iter();
+                volumes.map(|volume| Bare {
+                    name: &component.name,
+                    volume: &volume.name,
                 })
             })
             .collect(),

@@ -115,7 +115,7 @@ case "${1:-}" in
   *) ;;
 esac
 
-# --- copies
+# --- what is known of copies
 
 size_of() {
   stat -c %s "$1" 2>/dev/null || echo -1
@@ -135,8 +135,8 @@ manifest_is_whole() {
 # Whether a copy is one by its looks: every file is there, with its size, and nobody found it damaged.
 is_good() {
   [ ! -e "$1/damaged" ] && manifest_is_whole "$1" || return 1
-  sed -n 's/^file //p' "$1/manifest" | while read -r _ bytes name; do
-    [ "$(size_of "$1/${name}")" = "${bytes}" ] || exit 1
+  sed -n 's/^file //p' "$1/manifest" | while read -r _ bytes path; do
+    [ "$(size_of "$1/${path}")" = "${bytes}" ] || exit 1
   done
 }
 
@@ -178,9 +178,17 @@ bytes_of() {
 
 # --- what is kept of runs
 
+# replace NEW FILE: puts a file that was written elsewhere in the place of another, whole or not at all.
+replace() {
+  if cp "$1" "$2.new" && mv "$2.new" "$2"; then
+    return 0
+  fi
+  rm -f "$2.new"
+  return 1
+}
+
 remember() {
-  printf '%s\n' "$2" >"${work}/state" && cp "${work}/state" "${state}/$1.new" && mv "${state}/$1.new" "${state}/$1" ||
-    { rm -f "${state}/$1.new"; return 1; }
+  printf '%s\n' "$2" >"${work}/state" && replace "${work}/state" "${state}/$1"
 }
 
 recall() {
@@ -200,8 +208,7 @@ catalogue() {
       printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(basename "${copy}")" "$(field "${copy}" ended)" "$(bytes_of "${copy}")" \
         "${sent}" "${proved}" "${how}"
     done
-  } >"${work}/catalogue" && cp "${work}/catalogue" "${folder}/catalogue.new" && mv "${folder}/catalogue.new" "${folder}/catalogue" ||
-    { rm -f "${folder}/catalogue.new"; return 1; }
+  } >"${work}/catalogue" && replace "${work}/catalogue" "${folder}/catalogue"
 }
 
 metric() {
@@ -246,8 +253,7 @@ measure() {
 
 # What was measured before stays when there is no room for more: a file is only replaced by a whole one.
 metrics() {
-  measure >"${work}/metrics" && cp "${work}/metrics" "${folder}/metrics.new" && mv "${folder}/metrics.new" "${folder}/metrics.prom" ||
-    { rm -f "${folder}/metrics.new"; return 1; }
+  measure >"${work}/metrics" && replace "${work}/metrics" "${folder}/metrics.prom" || return 1
   if [ -n "${BACKUP_PUSH:-}" ]; then
     curl --silent --show-error --fail --max-time 20 --output /dev/null --upload-file "${folder}/metrics.prom" "${BACKUP_PUSH}" ||
       log WARNING 'the measurements were not taken; they are in metrics.prom'
@@ -335,9 +341,13 @@ forget_offsite() {
 
 send() {
   copy=$1
-  rclone copy --exclude /manifest --exclude /sent --exclude /proved --exclude /damaged "${copies}/${copy}" "${offsite}/copies/${copy}" &&
-    rclone check --one-way --exclude /sent --exclude /proved --exclude /manifest --exclude /damaged "${copies}/${copy}" "${offsite}/copies/${copy}" >/dev/null 2>"${work}/check" ||
-    { cat "${work}/check" 2>/dev/null >&2; return 1; }
+  # The manifest goes last; what is remembered of a copy here stays here.
+  set -- --exclude /manifest --exclude /sent --exclude /proved --exclude /damaged "${copies}/${copy}" "${offsite}/copies/${copy}"
+  rclone copy "$@" || return 1
+  if ! rclone check --one-way "$@" >/dev/null 2>"${work}/check"; then
+    cat "${work}/check" >&2
+    return 1
+  fi
   rclone copyto "${copies}/${copy}/manifest" "${offsite}/copies/${copy}/manifest" || return 1
   : >"${copies}/${copy}/sent"
   log INFO "${copy} is off site"
@@ -427,6 +437,8 @@ stores() {
   fi
   export RCLONE_CONFIG="${work}/rclone.conf" RCLONE_RETRIES="${RCLONE_RETRIES:-3}" RCLONE_LOW_LEVEL_RETRIES="${RCLONE_LOW_LEVEL_RETRIES:-3}" RCLONE_STATS=0 \
     RCLONE_CONTIMEOUT="${RCLONE_CONTIMEOUT:-15s}" RCLONE_TIMEOUT="${RCLONE_TIMEOUT:-120s}"
+  # Little at a time: the job's memory is small.
+  export RCLONE_TRANSFERS="${RCLONE_TRANSFERS:-2}" RCLONE_CHECKERS=4 RCLONE_BUFFER_SIZE=4M RCLONE_S3_UPLOAD_CONCURRENCY=2
   : >"${RCLONE_CONFIG}"
   BACKUP_MIRROR=${offsite:-${folder}}/mirror
   export BACKUP_MIRROR
@@ -446,11 +458,11 @@ make_copy() {
     cd "${BACKUP_COPY}" || exit 1
     # To the disk first: what is summed up must be what is there.
     find . -type f -exec sync {} + || exit 1
-    find . -type f -printf '%P\n' | sort | while read -r name; do
-      sum=$(sha256sum "${name}" | cut -d ' ' -f 1)
-      bytes=$(size_of "${name}")
+    find . -type f -printf '%P\n' | sort | while read -r path; do
+      sum=$(sha256sum "${path}" | cut -d ' ' -f 1)
+      bytes=$(size_of "${path}")
       [ "${bytes}" -gt 0 ] && [ "${#sum}" -eq 64 ] || exit 1
-      printf 'file %s %s %s\n' "${sum}" "${bytes}" "${name}" || exit 1
+      printf 'file %s %s %s\n' "${sum}" "${bytes}" "${path}" || exit 1
     done
   ) >"${work}/manifest" || fail 'the checksums could not be made' || return 1
   grep -q '^file ' "${work}/manifest" || fail 'dump.sh made nothing' || return 1

@@ -6,6 +6,7 @@ go 1.26.8
 require (
 	github.com/cert-manager/cert-manager v1.21.2
 	github.com/cloudnative-pg/cloudnative-pg v1.30.0
+	github.com/cloudnative-pg/plugin-barman-cloud v0.14.0
 	github.com/prometheus-operator/prometheus-operator v0.93.0
 	istio.io/api v1.30.3
 	sigs.k8s.io/gateway-api v1.6.3
