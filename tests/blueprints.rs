@@ -326,6 +326,40 @@ fn rendered_scripts_are_shell() {
     assert!(seen.len() > 5, "{}", seen.len());
 }
 
+/// Whoever restores follows the page word by word: what it calls must be there.
+#[test]
+fn pages_about_restores_call_scripts_that_exist() {
+    let mut called = BTreeSet::new();
+    for path in topologies() {
+        let compiled = support::compile(&path, &read(&path), Library::default());
+        for (environment, sealed) in &compiled.bundles {
+            let Some(page) = sealed.get("RESTORE.md") else {
+                continue;
+            };
+            let page = String::from_utf8_lossy(&page.bytes).into_owned();
+            let blocks = page.split("```sh\n").skip(1);
+            for line in blocks.flat_map(|block| block.split("```").next().unwrap_or("").lines()) {
+                let script = line.split(' ').next().unwrap_or_default();
+                let name = script.strip_prefix("./").unwrap_or_else(|| {
+                    panic!("{path}: {environment}: no script of the bundle: {line}")
+                });
+                let file = sealed.get(name);
+                let file = file.unwrap_or_else(|| panic!("{path}: {environment}: no {name}"));
+                assert!(file.executable, "{name}");
+                called.insert(name.to_owned());
+            }
+            // All scripts of the page's kind are on it.
+            for (name, _) in sealed.files() {
+                let name = name.to_string();
+                if name.starts_with("backup-") || name.starts_with("restore-") {
+                    assert!(called.contains(&name) || name == "backup-job.sh", "{name}");
+                }
+            }
+        }
+    }
+    assert!(called.len() > 5, "{called:?}");
+}
+
 /// Lets the shell itself read a script, without running it.
 fn is_shell_script(name: &str, text: &str) {
     let first = text.lines().next().unwrap_or_default();

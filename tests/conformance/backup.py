@@ -905,7 +905,8 @@ LIVE = (Kept.backs_up, Kept.drills, Kept.restores, Kept.everything_lost)
 
 
 def live_wanted(report: Report) -> bool:
-    return any(report.wants(f"backup/live-{test.__name__.replace('_', '-')}") for test in LIVE)
+    """Only where it is asked for: it takes minutes."""
+    return bool(report.only) and any(report.wants(f"backup/live-{test.__name__.replace('_', '-')}") for test in LIVE)
 
 
 def test_live(report: Report, tools: Toolbox, engine: Engine, images: Images, compiler: Callable) -> None:

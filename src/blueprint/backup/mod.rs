@@ -15,7 +15,10 @@ use super::model::{
     Blueprint, EgressSpec, EgressTable, EnvSpec, EnvTable, Expr, FileSpec, FileTable, Filled,
     Image, Job, MountSpec, Need, NeedStart, Volume, Words, Workload,
 };
+use super::FAULTY_BLUEPRINT;
+use crate::diagnostic::Finding;
 use crate::schema::Schema;
+use crate::source::{FileId, KeyPath, Place};
 use crate::terms::{BackupRole, DiskClass, Size};
 
 /// The file that says how a system is backed up.
@@ -178,6 +181,59 @@ const TOLD: &[(&str, &str, &str)] = &[
         "true",
     ),
 ];
+
+/// Finds out what a blueprint says of backups that does not hold together with the rest of it.
+pub(super) fn faults(backup: &Backup, model: &Blueprint, file: FileId) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut report = |keys: &[&str], message: String| {
+        let place = Place::value(file, KeyPath::of(keys.iter().copied()));
+        findings.push(Finding::new(&FAULTY_BLUEPRINT, place, message));
+    };
+    for volume in backup.leave.keys() {
+        if !model.volumes.contains_key(volume) {
+            report(&["leave", volume], format!("there is no volume `{volume}`"));
+        }
+    }
+    for need in backup.elsewhere.keys() {
+        if !model.needs.contains_key(need) {
+            report(&["elsewhere", need], format!("there is no need `{need}`"));
+        }
+    }
+    let Some(copies) = &backup.copies else {
+        return findings;
+    };
+    for volume in &copies.covers {
+        if !model.volumes.contains_key(volume) {
+            let message = format!("there is no volume `{volume}`");
+            report(&["copies", "covers"], message);
+        }
+    }
+    for job in &copies.then {
+        if !model.jobs.contains_key(job) {
+            report(&["copies", "then"], format!("there is no job `{job}`"));
+        }
+    }
+    if copies.job.image != NAME {
+        let message = format!("the jobs of backups use the image `{NAME}`, which stands above");
+        report(&["copies", "job", "image"], message);
+    }
+    let taken = [
+        (model.images.contains_key(NAME), "image", NAME),
+        (model.volumes.contains_key(NAME), "volume", NAME),
+    ];
+    let jobs = BackupRole::ALL.iter().map(|role| {
+        let name = role.word();
+        let taken = model.workload_names().any(|known| known == name);
+        (taken, "service or job", name)
+    });
+    for (_, kind, name) in taken.into_iter().chain(jobs).filter(|(taken, ..)| *taken) {
+        report(
+            &["copies"],
+            format!("the blueprint has a {kind} `{name}` of its own"),
+        );
+    }
+    findings
+}
 
 /// Adds the jobs of a backup to a blueprint.
 pub(super) fn expand(backup: &Backup, model: &mut Blueprint) {
