@@ -242,16 +242,15 @@ fn read<'a>(
     }
     let mut model = typed::<model::Blueprint>(sources, file, &SCHEMA, own)?;
     let mut findings = Vec::new();
-    let backup = beside(sources, &ids, backup::FILE_NAME, &backup::SCHEMA, own)
-        .map(|read| {
-            let (file, backup) = read?;
-            let faults = backup::faults(&backup, &model, file);
-            if faults.is_empty() {
-                Ok(Some(backup))
-            } else {
-                Err(faults)
-            }
-        });
+    let backup = beside(sources, &ids, backup::FILE_NAME, &backup::SCHEMA, own).map(|read| {
+        let (file, backup) = read?;
+        let faults = backup::faults(&backup, &model, file);
+        if faults.is_empty() {
+            Ok(Some(backup))
+        } else {
+            Err(faults)
+        }
+    });
     let backup: Option<backup::Backup> = or_report(backup, &mut findings);
     if let Some(backup) = &backup {
         backup::expand(backup, &mut model);

@@ -13,8 +13,8 @@ use super::expression::{Expression, Text};
 use super::logs::Logs;
 use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
-    BackupRole, Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish, ScaleMetric,
-    SecretKind, Size, Target, Token, Zone,
+    BackupRole, Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish,
+    ScaleMetric, SecretKind, Size, Target, Token, Zone,
 };
 use crate::value::Value;
 

@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
-    Availability, BackupRole, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel, PodSecurity,
-    ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size, StorageKind, Target,
-    Token, Zone,
+    Availability, BackupRole, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel,
+    PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size,
+    StorageKind, Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;

@@ -4,13 +4,13 @@
 //! blueprint says how copies are made. What expressions see of it as `backup` is known before any component is made,
 //! since conditions of services depend on it.
 
-use std::cmp::Ordering;
 use croner::errors::CronError;
 use croner::{CivilDate, CivilDateTime, CivilTime, Cron, CronDateTime, Resolution, Weekday};
+use std::cmp::Ordering;
 
-use crate::platform::versioned;
-use crate::platform::backup::{Backup, IDENTITY_SECRET, Offsite, Plan, STORE_SECRET};
 use crate::names;
+use crate::platform::backup::{Backup, IDENTITY_SECRET, Offsite, Plan, STORE_SECRET};
+use crate::platform::versioned;
 use crate::source::Place;
 use crate::topology::Layered;
 use crate::topology::backup::LayeredPlan;
@@ -103,7 +103,14 @@ pub(super) fn plan(backup: &Backup, all: &LayeredPlan, own: Option<&LayeredPlan>
             .or(all.as_ref())
             .map_or(default, |given| given.value)
     };
-    let retention = [&own.days, &own.weeks, &own.months, &all.days, &all.weeks, &all.months];
+    let retention = [
+        &own.days,
+        &own.weeks,
+        &own.months,
+        &all.days,
+        &all.weeks,
+        &all.months,
+    ];
     let retention = retention.into_iter().flatten().next();
     let point = own.recovery_point.as_ref().or(all.recovery_point.as_ref());
     let time = own.recovery_time.as_ref().or(all.recovery_time.as_ref());
@@ -162,7 +169,10 @@ pub(super) fn names_of(backup: Option<&Backup>, plan: Option<&Plan>) -> Value {
         (
             "secrets",
             Value::table([
-                ("identity", Value::from(format!("{SECRETS}/{IDENTITY_SECRET}"))),
+                (
+                    "identity",
+                    Value::from(format!("{SECRETS}/{IDENTITY_SECRET}")),
+                ),
                 ("store", Value::from(format!("{SECRETS}/{STORE_SECRET}"))),
                 ("store_object", text(&backup.store_object)),
             ]),
@@ -200,7 +210,11 @@ impl CronDateTime for Moment {
         let of_year = of_era - (365 * year + year / 4 - year / 100);
         let from_march = (5 * of_year + 2) / 153;
         let day = of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
         let year = year + era * 400 + i64::from(month <= 2);
         let second = self.0.rem_euclid(DAY);
         let small = |number: i64| u32::try_from(number).unwrap_or_default();

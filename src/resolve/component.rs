@@ -175,9 +175,12 @@ pub(super) fn draft<'a>(
         .backup
         .as_ref()
         .is_some_and(|backup| backup.copies.is_some() && unsupported.is_none() && !guest);
-    let plan = around.backup.filter(|_| copied).and_then(|(platform, all)| {
-        super::backup::plan(platform, all, layered.map(|layered| &layered.backup))
-    });
+    let plan = around
+        .backup
+        .filter(|_| copied)
+        .and_then(|(platform, all)| {
+            super::backup::plan(platform, all, layered.map(|layered| &layered.backup))
+        });
     let mut base = BTreeMap::from([
         (
             "backup".to_owned(),

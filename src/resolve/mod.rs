@@ -345,7 +345,10 @@ impl<'a> Resolver<'a, '_> {
             environment: &self.environment_names,
             platform: &self.platform_names,
             monitoring: &self.monitoring_names,
-            backup: self.backup.as_ref().map(|backup| (backup, &self.layered.backup.plan)),
+            backup: self
+                .backup
+                .as_ref()
+                .map(|backup| (backup, &self.layered.backup.plan)),
             size: self.environment.size,
             target: self.environment.target,
             inside: self.names_inside.as_ref(),

@@ -114,7 +114,10 @@ pub(super) fn place(services: &mut [Service], hosts: &[Host], target: Target) {
                 )
             });
             let Some(mut best) = best else { break };
-            let volumes = service.mounts.values().map(|mount| (service.component, mount.volume));
+            let volumes = service
+                .mounts
+                .values()
+                .map(|mount| (service.component, mount.volume));
             if service.replicas.max == 1 {
                 let volumes: Vec<(usize, usize)> = volumes.collect();
                 let there = volumes.iter().find_map(|volume| lies.get(volume).copied());

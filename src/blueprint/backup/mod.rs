@@ -10,12 +10,12 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::FAULTY_BLUEPRINT;
 use super::expression::{Expression, Text};
 use super::model::{
     Blueprint, EgressSpec, EgressTable, EnvSpec, EnvTable, Expr, FileSpec, FileTable, Filled,
     Image, Job, MountSpec, Need, NeedStart, Volume, Words, Workload,
 };
-use super::FAULTY_BLUEPRINT;
 use crate::diagnostic::Finding;
 use crate::schema::Schema;
 use crate::source::{FileId, KeyPath, Place};
@@ -267,19 +267,17 @@ pub(super) fn expand(backup: &Backup, model: &mut Blueprint) {
         .into_iter()
         .filter(|need| need != METRICS_NEED)
         .collect();
-    let services = model.services.values_mut().map(|service| &mut service.workload);
+    let services = model
+        .services
+        .values_mut()
+        .map(|service| &mut service.workload);
     let jobs = model.jobs.values_mut().map(|job| &mut job.workload);
     for workload in services.chain(jobs) {
         workload.needs.get_or_insert_with(|| listed.clone());
     }
     for (name, role, schedule, command) in [
         ("backup", BackupRole::Run, Some("${backup.schedule}"), "run"),
-        (
-            "drill",
-            BackupRole::Drill,
-            Some("${backup.drill}"),
-            "drill",
-        ),
+        ("drill", BackupRole::Drill, Some("${backup.drill}"), "drill"),
         ("restore", BackupRole::Restore, None, "list"),
     ] {
         let job = Job {

@@ -40,8 +40,14 @@ impl Finish<'_, '_, '_> {
             "secret key of the account on the store off site",
             "clé secrète du compte sur le stockage hors site",
         );
-        let user = backup.offsite.as_ref().map(|offsite| offsite.access_key.clone());
-        for (name, purpose, user) in [(IDENTITY_SECRET, identity, None), (STORE_SECRET, store, user)] {
+        let user = backup
+            .offsite
+            .as_ref()
+            .map(|offsite| offsite.access_key.clone());
+        for (name, purpose, user) in [
+            (IDENTITY_SECRET, identity, None),
+            (STORE_SECRET, store, user),
+        ] {
             let secret = Secret {
                 name: name.to_owned(),
                 kind: SecretKind::Given,
@@ -80,7 +86,10 @@ impl Finish<'_, '_, '_> {
             copies: backup.copies.as_ref().map(|copies| Copies {
                 contents: copies.contents.get(locale).to_owned(),
                 quiet: copies.quiet.get(locale).to_owned(),
-                without: copies.without.as_ref().map(|words| words.get(locale).to_owned()),
+                without: copies
+                    .without
+                    .as_ref()
+                    .map(|words| words.get(locale).to_owned()),
                 covers: copies.covers.clone(),
                 share: copies.share,
                 mirror: copies.mirror,
