@@ -225,3 +225,65 @@ mod stages {
             .bench_local_values(|bundle| bundle.seal(lakewright::bundle::Meta::default()));
     }
 }
+
+/// Reviews: of the production bundle against one with more of it, and of a thousand services.
+mod reviews {
+    use std::collections::BTreeMap;
+
+    use lakewright::review::{Options, Side, Snapshot, review};
+    use lakewright::terms::Target;
+
+    use super::*;
+
+    type Files = BTreeMap<String, Vec<u8>>;
+
+    fn files(text: &str, environment: &str) -> (Target, Files) {
+        let (mut compiler, topology) = read(text);
+        let compiled = resolve(&mut compiler, &topology);
+        let one = compiled
+            .iter()
+            .find(|one| one.platform.environment.name == environment)
+            .expect("the environment");
+        let sealed = compiler.bundle(&topology, one).expect("a bundle");
+        let files = sealed
+            .files()
+            .map(|(path, file)| (path.as_str().to_owned(), file.bytes.clone()))
+            .collect();
+        (one.platform.environment.target, files)
+    }
+
+    fn compare(bencher: Bencher<'_, '_>, environment: &str, old: &str, new: &str) {
+        let side = |text: &str| {
+            let (target, files) = files(text, environment);
+            Side {
+                label: String::new(),
+                environments: vec![Snapshot::new("bench", environment, target, files)],
+            }
+        };
+        let (old, new) = (side(old), side(new));
+        assert!(!review(&old, &new, Options::default()).is_empty());
+        bencher.bench_local(|| review(&old, &new, Options::default()));
+    }
+
+    /// One option, one size: what a pull request usually has.
+    #[divan::bench(sample_count = 30)]
+    fn production(bencher: Bencher<'_, '_>) {
+        let old = example("lakehouse");
+        let new = old.replace(
+            "replicas = { min = 3, max = 10 }",
+            "replicas = { min = 4, max = 8 }",
+        );
+        compare(bencher, "prod", &old, &new);
+    }
+
+    /// Every service gets another image.
+    #[divan::bench(max_time = 10, sample_count = 10, sample_size = 1)]
+    fn thousand_services(bencher: Bencher<'_, '_>) {
+        let old = shared(1_000);
+        let new = old.replace(
+            "blueprint = \"application\"\n",
+            "blueprint = \"application\"\nversion = \"1.0.1\"\n",
+        );
+        compare(bencher, "dev", &old, &new);
+    }
+}

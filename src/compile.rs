@@ -6,9 +6,10 @@ use std::path::Path;
 use crate::backend;
 use crate::blueprint::Library;
 use crate::bundle::inventory::{Input, Keep, SecretSpec};
-use crate::bundle::{Digest, Meta, Sealed};
+use crate::bundle::{BundlePath, Digest, File, Meta, Sealed};
 use crate::check;
 use crate::diagnostic::{Finding, Severity};
+use crate::outline::{self, OUTLINE};
 use crate::platform::Platform;
 use crate::resolve::trace::Trace;
 use crate::resolve::{self, Cache};
@@ -135,14 +136,38 @@ impl Compiler {
         let platform = &compiled.platform;
         let build = backend::of(platform.environment.target)?;
         match build(platform) {
-            Ok(bundle) => {
+            Ok(mut bundle) => {
                 let meta = self.meta(topology, platform);
+                let outline = outline::outline(platform, &|place| self.key(topology, place));
+                let path = BundlePath::parse(OUTLINE).expect("`platform.json` is a path");
+                // Components have folders, and their names have no dots: nothing else is called so.
+                if let Err(error) = bundle.insert(path, File::plain(outline.to_json())) {
+                    let place = platform.environment.place.clone();
+                    let clash = Finding::new(&backend::ILLEGAL_PATH, place, error.to_string());
+                    self.findings.push(clash);
+                    return None;
+                }
                 Some(bundle.seal(meta))
             }
             Err(findings) => {
                 self.findings.extend(findings);
                 None
             }
+        }
+    }
+
+    /// Names a place by its file and the key in it, the same on any machine.
+    fn key(&self, topology: &Topology, place: &Place) -> String {
+        let name = &self.sources.file(place.file()).name;
+        let mut steps = name.rsplit(['/', ':']);
+        let last = steps.next().unwrap_or_default();
+        let file = match steps.next() {
+            Some(folder) if place.file() != topology.file => format!("{folder}/{last}"),
+            _ => last.to_owned(),
+        };
+        match place {
+            Place::Path { path, .. } => format!("{file}: {path}"),
+            Place::Span { .. } | Place::File { .. } => file,
         }
     }
 

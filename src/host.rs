@@ -14,6 +14,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The largest file that is read as a whole, in bytes.
@@ -563,6 +564,51 @@ impl Host {
     }
 
     // Everything else.
+
+    /// Runs a program in a folder to its end, hands it a text, and returns what it printed.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends with another status than 0: then the reason is what it said on standard error.
+    pub fn run(
+        &self,
+        program: &str,
+        arguments: &[&OsStr],
+        folder: &Path,
+        input: &[u8],
+    ) -> Result<Vec<u8>, HostError> {
+        let fail = |source| HostError::new("run", Path::new(program), source);
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(or_here(folder))
+            // What it says is read by the compiler too.
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(fail)?;
+        let stdin = child.stdin.take();
+        let output = std::thread::scope(|scope| {
+            // Both ends would wait for each other if one thread did all of it.
+            scope.spawn(move || {
+                if let Some(mut stdin) = stdin {
+                    let _ = stdin.write_all(input);
+                }
+            });
+            child.wait_with_output()
+        })
+        .map_err(fail)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim().to_owned();
+        Err(fail(io::Error::other(if said.is_empty() {
+            output.status.to_string()
+        } else {
+            said
+        })))
+    }
 
     /// Fills the buffer with bytes that nobody can guess.
     pub fn random(&self, buffer: &mut [u8]) -> Result<(), HostError> {

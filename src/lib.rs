@@ -24,8 +24,10 @@ pub mod diagnostic;
 pub mod host;
 pub mod names;
 pub mod observe;
+pub mod outline;
 pub mod platform;
 pub mod resolve;
+pub mod review;
 pub mod schema;
 pub mod source;
 pub mod template;
@@ -43,6 +45,9 @@ pub fn rules() -> Vec<&'static diagnostic::Rule> {
         &backend::swarm::UNKEPT,
         &blueprint::FAULTY_BLUEPRINT,
         &check::UNUSED_ALLOW,
+        &cli::BROKEN_BUNDLE,
+        &cli::NOT_A_BUNDLE,
+        &cli::UNKNOWN_REVISION,
         &resolve::TEMPLATE_FAILED,
         &resolve::query::PROMQL_ERROR,
         &resolve::query::UNKNOWN_METRIC,

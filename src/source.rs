@@ -50,6 +50,11 @@ impl Sources {
         &self.files[id.index()]
     }
 
+    /// Returns a file by its name; the first, if several have it.
+    pub fn named(&self, name: &str) -> Option<&SourceFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
     /// Returns the number of files; ids run from zero to it.
     pub fn len(&self) -> usize {
         self.files.len()

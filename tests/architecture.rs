@@ -23,6 +23,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("schema", &["diagnostic", "names", "tree", "units", "value"]),
     // The model that checks and backends see. It knows no stage.
     ("platform", &["names", "source", "terms", "units", "value"]),
+    // What a bundle says of the platform it is for.
+    (
+        "outline",
+        &["platform", "source", "terms", "units", "value"],
+    ),
     // Formats of those who watch. What it makes is part of files that `resolve` renders.
     (
         "observe",
@@ -104,6 +109,20 @@ const EDGES: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
+    // `resolve` for its record of where values come from, `platform` for the places of things.
+    (
+        "review",
+        &[
+            "bundle",
+            "diagnostic",
+            "outline",
+            "platform",
+            "resolve",
+            "source",
+            "terms",
+            "units",
+        ],
+    ),
     // The whole way, and the command line around it.
     (
         "compile",
@@ -113,6 +132,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bundle",
             "check",
             "diagnostic",
+            "outline",
             "platform",
             "resolve",
             "source",
@@ -132,7 +152,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "host",
             "names",
             "platform",
+            "outline",
             "resolve",
+            "review",
             "schema",
             "source",
             "terms",

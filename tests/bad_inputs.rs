@@ -102,6 +102,14 @@ fn every_code_has_a_case_and_every_case_finds_its_code() {
         );
         covered.insert(code.clone());
     }
+    // What is wrong with things that are compared is found in no topology: tests/review.rs has the cases.
+    let reviews = read("tests/review.rs");
+    covered.extend(
+        ["broken-bundle", "not-a-bundle", "unknown-revision"]
+            .into_iter()
+            .filter(|code| reviews.contains(&format!("(\"{code}\", [")))
+            .map(str::to_owned),
+    );
     let missing: Vec<&String> = codes.difference(&covered).collect();
     assert!(
         missing.is_empty(),

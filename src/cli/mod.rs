@@ -6,11 +6,13 @@
 mod blueprint;
 mod build;
 mod check;
+mod diff;
 mod explain;
 mod schema;
 mod secrets;
 mod verify;
 
+pub use diff::{BROKEN_BUNDLE, NOT_A_BUNDLE, UNKNOWN_REVISION};
 pub use schema::{Document, SCHEMAS};
 
 use std::collections::BTreeMap;
@@ -75,6 +77,8 @@ enum Command {
     Build(build::Arguments),
     /// Report everything that is wrong with a topology, and write nothing
     Check(check::Arguments),
+    /// Say what changes from one bundle, topology or revision to another, what that does, and what is dangerous
+    Diff(diff::Arguments),
     /// Compare a bundle with its own inventory
     Verify(verify::Arguments),
     /// Say where a value comes from
@@ -138,6 +142,7 @@ pub fn run(host: &Host, arguments: Vec<OsString>) -> Status {
     let result = match arguments.command {
         Command::Build(arguments) => build::run(&session, &arguments),
         Command::Check(arguments) => check::run(&session, &arguments),
+        Command::Diff(arguments) => diff::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Explain(arguments) => explain::run(&session, &arguments),
         Command::Secrets(command) => secrets::run(&session, &command),

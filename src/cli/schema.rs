@@ -9,6 +9,8 @@ use crate::blueprint::model::Blueprint;
 use crate::blueprint::monitoring::{Alerts, Metrics};
 use crate::bundle::inventory::Inventory;
 use crate::host::HostError;
+use crate::outline::Outline;
+use crate::review::report::json::Document as Review;
 use crate::topology::written::Topology;
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,10 @@ enum Name {
     Backup,
     /// bundle.json
     Bundle,
+    /// platform.json beside it
+    Platform,
+    /// What `diff --format json` prints
+    Review,
 }
 
 /// Makes the text of a schema.
@@ -49,6 +55,8 @@ pub const SCHEMAS: &[(&str, Document)] = &[
     ("alerts", document::<Alerts>),
     ("backup", document::<Backup>),
     ("bundle", document::<Inventory>),
+    ("platform", document::<Outline>),
+    ("review", document::<Review>),
 ];
 
 fn document<T: schemars::JsonSchema>() -> String {
@@ -70,6 +78,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Name::Alerts => document::<Alerts>(),
         Name::Backup => document::<Backup>(),
         Name::Bundle => document::<Inventory>(),
+        Name::Platform => document::<Outline>(),
+        Name::Review => document::<Review>(),
     };
     session.host.print(&text)?;
     Ok(Status::Done)

@@ -101,6 +101,7 @@ fn schemas_are_those_of_the_code() {
 #[test]
 fn pages_are_those_of_the_code() {
     let topology = "docs/reference/topology.md";
+    let diff = "docs/reference/diff.md";
     let mut readme = read("README.md");
     for (name, text) in pages::excerpts() {
         readme = fill(&readme, name, &text);
@@ -112,6 +113,10 @@ fn pages_are_those_of_the_code() {
         (
             topology.to_owned(),
             fill(&read(topology), "keys", &topology::keys()),
+        ),
+        (
+            diff.to_owned(),
+            fill(&read(diff), "dangers", &pages::dangers()),
         ),
     ]));
 }

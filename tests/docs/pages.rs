@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lakewright::review::danger::{Category, DANGERS};
+
 pub(crate) fn findings() -> String {
     let mut text = super::header();
     text.push_str(
@@ -73,6 +75,27 @@ pub(crate) fn commands() -> String {
     // Clap pads some lines on the right.
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     format!("{}\n", lines.join("\n"))
+}
+
+/// The dangers that a review knows, by what they are about.
+pub(crate) fn dangers() -> String {
+    let mut text = String::new();
+    for category in Category::ALL {
+        let _ = write!(
+            text,
+            "\n### {}\n\n| code | level | what | why it matters | what to do |\n| --- | --- | --- | --- | --- |\n",
+            capital(category.word())
+        );
+        for danger in DANGERS.iter().filter(|danger| danger.category == *category) {
+            let rule = &danger.rule;
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {} | {} | {} |",
+                rule.code, danger.level, rule.summary, rule.why, rule.fix
+            );
+        }
+    }
+    text
 }
 
 /// What the main README shows of an example and its bundle.

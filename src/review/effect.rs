@@ -1,0 +1,859 @@
+//! What a change does to what runs, and why: tables by kind of object and by target.
+//!
+//! Sources: Kubernetes' validation of updates (what it calls immutable), the hash by which Docker Compose decides what to
+//! create again, and what `docker stack deploy` makes of a service's specification. The conformance tests try one case of
+//! each kind with the program itself.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::fields::{FieldChange, Step, at, shown, text_at};
+use super::structure::{Dialect, Unit};
+
+/// What a change does, the mildest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Nothing that runs is touched.
+    #[default]
+    None,
+    /// It is taken up while everything goes on.
+    Reload,
+    /// Replicas are exchanged one after the other.
+    RollingRestart,
+    /// It stops and starts again.
+    Recreate,
+    /// The API, or the engine, does not make this change: somebody must.
+    Refused,
+    /// Data is lost, or left behind.
+    DataAtRisk,
+}
+
+impl Effect {
+    /// All effects, the worst first.
+    pub const ALL: &[Self] = &[
+        Self::DataAtRisk,
+        Self::Refused,
+        Self::Recreate,
+        Self::RollingRestart,
+        Self::Reload,
+        Self::None,
+    ];
+
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reload => "reload",
+            Self::RollingRestart => "rolling restart",
+            Self::Recreate => "recreate",
+            Self::Refused => "refused",
+            Self::DataAtRisk => "data at risk",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+/// An effect, and why it comes about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Outcome {
+    /// What happens.
+    pub effect: Effect,
+    /// Why; a phrase.
+    pub reason: String,
+}
+
+impl Outcome {
+    /// Makes one.
+    pub fn new(effect: Effect, reason: impl Into<String>) -> Self {
+        Self {
+            effect,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// A line of a table: kinds, the beginning of a path, what happens, why. The first line that fits counts.
+///
+/// Kinds are separated by spaces; `*` is any. In a path, `*` is any one step.
+struct Line(&'static str, &'static str, Effect, &'static str);
+
+use Effect::{DataAtRisk, None as Nothing, Recreate, Refused, Reload, RollingRestart};
+
+/// Fields of a cluster's objects.
+const KUBERNETES: &[Line] = &[
+    Line(
+        "*",
+        "apiVersion",
+        Nothing,
+        "another version of the same API",
+    ),
+    Line(
+        "*",
+        "metadata.labels",
+        Nothing,
+        "labels of the object itself; nothing restarts",
+    ),
+    Line(
+        "*",
+        "metadata.annotations",
+        Nothing,
+        "annotations of the object itself; nothing restarts",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.volumeClaimTemplates",
+        Refused,
+        "claims of a StatefulSet are immutable: delete it with --cascade=orphan, change the claims, apply again",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.replicas",
+        Nothing,
+        "replicas come or go, the others stay",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.template",
+        RollingRestart,
+        "the pods' template changes",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.updateStrategy",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.minReadySeconds",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.ordinals",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.revisionHistoryLimit",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "StatefulSet",
+        "spec.persistentVolumeClaimRetentionPolicy",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "StatefulSet",
+        "spec",
+        Refused,
+        "this field of a StatefulSet is immutable: delete it with --cascade=orphan and apply again",
+    ),
+    Line(
+        "Deployment DaemonSet ReplicaSet",
+        "spec.selector",
+        Refused,
+        "a selector is immutable: delete the object and apply again",
+    ),
+    Line(
+        "Deployment ReplicaSet",
+        "spec.replicas",
+        Nothing,
+        "replicas come or go, the others stay",
+    ),
+    Line(
+        "Deployment DaemonSet",
+        "spec.template",
+        RollingRestart,
+        "the pods' template changes",
+    ),
+    Line(
+        "Deployment DaemonSet ReplicaSet",
+        "spec",
+        Nothing,
+        "holds from the next change on",
+    ),
+    Line(
+        "Job",
+        "spec.selector",
+        Refused,
+        "a selector is immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.template",
+        Refused,
+        "the template of a Job is immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.completionMode",
+        Refused,
+        "immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.completions",
+        Refused,
+        "immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.podFailurePolicy",
+        Refused,
+        "immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.successPolicy",
+        Refused,
+        "immutable: delete the Job and apply again",
+    ),
+    Line(
+        "Job",
+        "spec.backoffLimitPerIndex",
+        Refused,
+        "immutable: delete the Job and apply again",
+    ),
+    Line("Job", "spec", Nothing, "the run goes on with it"),
+    Line("CronJob", "spec", Nothing, "holds from the next run on"),
+    Line(
+        "Pod",
+        "spec",
+        Refused,
+        "nearly all of a pod is immutable: delete it and apply again",
+    ),
+    Line(
+        "PersistentVolumeClaim",
+        "spec.resources",
+        Reload,
+        "the volume grows while it is used, if its storage class allows that",
+    ),
+    Line(
+        "PersistentVolumeClaim",
+        "spec.volumeAttributesClassName",
+        Reload,
+        "the volume changes while it is used",
+    ),
+    Line(
+        "PersistentVolumeClaim",
+        "spec",
+        Refused,
+        "the specification of a claim is immutable: its data must be copied to a new one",
+    ),
+    Line(
+        "PersistentVolume",
+        "spec.persistentVolumeReclaimPolicy",
+        Nothing,
+        "holds when the claim goes",
+    ),
+    Line(
+        "PersistentVolume",
+        "spec",
+        Refused,
+        "where a volume lies is immutable",
+    ),
+    Line(
+        "StorageClass",
+        "provisioner",
+        Refused,
+        "immutable: delete the class and apply again; volumes keep what they were made with",
+    ),
+    Line(
+        "StorageClass",
+        "parameters",
+        Refused,
+        "immutable: delete the class and apply again; volumes keep what they were made with",
+    ),
+    Line(
+        "StorageClass",
+        "reclaimPolicy",
+        Refused,
+        "immutable: delete the class and apply again; volumes keep what they were made with",
+    ),
+    Line(
+        "StorageClass",
+        "volumeBindingMode",
+        Refused,
+        "immutable: delete the class and apply again",
+    ),
+    Line("StorageClass", "*", Nothing, "holds for new volumes"),
+    Line(
+        "PriorityClass",
+        "value",
+        Refused,
+        "immutable: delete the class and apply again",
+    ),
+    Line(
+        "PriorityClass",
+        "preemptionPolicy",
+        Refused,
+        "immutable: delete the class and apply again",
+    ),
+    Line(
+        "RoleBinding ClusterRoleBinding",
+        "roleRef",
+        Refused,
+        "the role of a binding is immutable: delete the binding and apply again",
+    ),
+    Line(
+        "Service",
+        "spec.clusterIP",
+        Refused,
+        "the address of a Service is immutable: delete it and apply again",
+    ),
+    Line(
+        "Service",
+        "spec.clusterIPs",
+        Refused,
+        "the addresses of a Service are immutable: delete it and apply again",
+    ),
+    Line(
+        "Service",
+        "spec.loadBalancerClass",
+        Refused,
+        "immutable while the type stays",
+    ),
+    Line(
+        "Service",
+        "spec.healthCheckNodePort",
+        Refused,
+        "immutable while the type stays",
+    ),
+    Line(
+        "Service",
+        "spec",
+        Reload,
+        "connections go to other ends from then on",
+    ),
+    Line(
+        "Secret",
+        "type",
+        Refused,
+        "the type of a Secret is immutable: delete it and apply again",
+    ),
+    Line(
+        "ConfigMap Secret",
+        "immutable",
+        Refused,
+        "what is immutable stays so: delete the object and apply again",
+    ),
+    Line(
+        "ConfigMap Secret",
+        "data",
+        Reload,
+        "mounted files follow within a minute or two; variables do not",
+    ),
+    Line(
+        "ConfigMap Secret",
+        "stringData",
+        Reload,
+        "mounted files follow within a minute or two; variables do not",
+    ),
+    Line(
+        "IngressClass",
+        "spec.controller",
+        Refused,
+        "immutable: delete the class and apply again",
+    ),
+    Line(
+        "CustomResourceDefinition",
+        "spec.scope",
+        Refused,
+        "immutable: all its objects would have to go first",
+    ),
+    Line(
+        "CustomResourceDefinition",
+        "spec.names",
+        Refused,
+        "immutable: all its objects would have to go first",
+    ),
+    Line(
+        "Namespace ServiceAccount Role ClusterRole RoleBinding ClusterRoleBinding",
+        "*",
+        Reload,
+        "holds for requests and pods from then on",
+    ),
+    Line(
+        "PodDisruptionBudget HorizontalPodAutoscaler",
+        "*",
+        Nothing,
+        "holds from the next eviction or measurement on",
+    ),
+    Line(
+        "PrometheusRule ServiceMonitor PodMonitor Probe ScrapeConfig AlertmanagerConfig",
+        "*",
+        Reload,
+        "the operator hands it to the server, which reads it again",
+    ),
+    Line(
+        "NetworkPolicy AuthorizationPolicy PeerAuthentication RequestAuthentication Sidecar Telemetry ServiceEntry DestinationRule VirtualService Gateway HTTPRoute TCPRoute GRPCRoute TLSRoute EnvoyFilter BackendTLSPolicy",
+        "*",
+        Reload,
+        "proxies and the network follow within seconds",
+    ),
+    Line(
+        "Certificate Issuer ClusterIssuer",
+        "*",
+        Reload,
+        "cert-manager issues again where it must",
+    ),
+    Line("Kustomization", "*", Nothing, "a list of files"),
+    Line(
+        "*",
+        "*",
+        RollingRestart,
+        "its operator decides what to exchange",
+    ),
+];
+
+/// Parts of a Compose file. Compose creates a container again when the hash of its service changes; that leaves out how
+/// many there are, what it waits for, and its profiles.
+const COMPOSE: &[Line] = &[
+    Line(
+        "service",
+        "deploy.replicas",
+        Nothing,
+        "containers come or go, the others stay",
+    ),
+    Line(
+        "service",
+        "scale",
+        Nothing,
+        "containers come or go, the others stay",
+    ),
+    Line(
+        "service",
+        "depends_on",
+        Nothing,
+        "holds from the next start on",
+    ),
+    Line(
+        "service",
+        "profiles",
+        Nothing,
+        "holds from the next start on",
+    ),
+    Line(
+        "service",
+        "pull_policy",
+        Nothing,
+        "holds from the next start on",
+    ),
+    Line("service", "build", Nothing, "holds from the next build on"),
+    Line(
+        "service",
+        "*",
+        Recreate,
+        "Compose stops the container and makes a new one",
+    ),
+    Line(
+        "network",
+        "*",
+        Recreate,
+        "Compose removes the network and makes it again: every container on it stops",
+    ),
+    Line("volume", "labels", Nothing, "labels of the volume itself"),
+    Line(
+        "volume",
+        "*",
+        DataAtRisk,
+        "Compose offers to make the volume again, which deletes what is in it",
+    ),
+    Line(
+        "config secret",
+        "*",
+        Recreate,
+        "containers that mount it are made again",
+    ),
+    Line(
+        "setting",
+        "name",
+        DataAtRisk,
+        "another project: everything starts anew beside the old, with empty volumes",
+    ),
+    Line(
+        "setting",
+        "*",
+        Recreate,
+        "Compose reads it at the next start",
+    ),
+];
+
+/// Parts of a Swarm stack. A service's tasks are exchanged when their own specification changes.
+const SWARM: &[Line] = &[
+    Line(
+        "service",
+        "deploy.replicas",
+        Nothing,
+        "tasks come or go, the others stay",
+    ),
+    Line(
+        "service",
+        "deploy.mode",
+        Refused,
+        "the mode of a service cannot be changed: remove the service and deploy again",
+    ),
+    Line(
+        "service",
+        "deploy.labels",
+        Nothing,
+        "labels of the service; tasks do not have them",
+    ),
+    Line(
+        "service",
+        "deploy.update_config",
+        Nothing,
+        "holds from the next update on",
+    ),
+    Line(
+        "service",
+        "deploy.rollback_config",
+        Nothing,
+        "holds from the next rollback on",
+    ),
+    Line(
+        "service",
+        "deploy.endpoint_mode",
+        Reload,
+        "names lead elsewhere from then on",
+    ),
+    Line(
+        "service",
+        "depends_on",
+        Nothing,
+        "Swarm knows no order of starts",
+    ),
+    Line(
+        "service",
+        "*",
+        RollingRestart,
+        "the tasks' specification changes",
+    ),
+    Line(
+        "network",
+        "*",
+        Refused,
+        "a deployment leaves a network that exists as it is: remove the stack's services from it first",
+    ),
+    Line("volume", "labels", Nothing, "labels of the volume itself"),
+    Line(
+        "volume",
+        "*",
+        Refused,
+        "a volume keeps what it was first made with, on every host: copy the data and remove it there",
+    ),
+    Line(
+        "config secret",
+        "name",
+        RollingRestart,
+        "a new one under a new name; the services that read it follow",
+    ),
+    Line(
+        "config secret",
+        "file",
+        Nothing,
+        "the same content from another file",
+    ),
+    Line(
+        "config secret",
+        "*",
+        Refused,
+        "what is in a config cannot be changed: it needs a new name",
+    ),
+    Line("setting", "*", Nothing, "read at deployment only"),
+];
+
+fn fits(line: &Line, kind: &str, words: &[&str]) -> bool {
+    let kinds = line.0 == "*" || line.0.split(' ').any(|known| known == kind);
+    let steps: Vec<&str> = line.1.split('.').collect();
+    let path = line.1 == "*"
+        || (words.len() >= steps.len()
+            && steps
+                .iter()
+                .zip(words)
+                .all(|(step, word)| *step == "*" || step == word));
+    kinds && path
+}
+
+fn look_up(table: &'static [Line], kind: &str, words: &[&str]) -> Outcome {
+    let line = table.iter().find(|line| fits(line, kind, words));
+    line.map_or_else(Outcome::default, |line| Outcome::new(line.2, line.3))
+}
+
+/// Says what the change of a field of a unit does.
+pub fn of_field(old: &Unit, new: &Unit, change: &FieldChange) -> Outcome {
+    let words = change.path.words();
+    let kind = new.key.kind.as_str();
+    match new.key.dialect {
+        Dialect::Kubernetes => {
+            if old.is_named_by_content() && new.is_named_by_content() {
+                return match kind {
+                    "Job" => Outcome::new(
+                        Reload,
+                        "a new Job runs once; the old one stays until it is pruned",
+                    ),
+                    _ => Outcome::new(
+                        RollingRestart,
+                        "a new object under a new name; the pods that read it are exchanged one after the other",
+                    ),
+                };
+            }
+            if is_shrunk(change) {
+                return Outcome::new(
+                    Refused,
+                    "a volume cannot shrink: its data must be copied to a new one",
+                );
+            }
+            if is_locked(new)
+                && matches!(words.first(), Some(&("data" | "binaryData" | "stringData")))
+            {
+                return Outcome::new(
+                    Refused,
+                    "it is marked immutable: delete the object and apply again",
+                );
+            }
+            let outcome = look_up(KUBERNETES, kind, &words);
+            let at_once = text_at(&new.value, &["spec", "strategy", "type"]) == Some("Recreate");
+            let by_hand =
+                text_at(&new.value, &["spec", "updateStrategy", "type"]) == Some("OnDelete");
+            match outcome.effect {
+                RollingRestart if at_once => Outcome::new(
+                    Recreate,
+                    "the pods' template changes, and the strategy is Recreate: all stop, then the new ones start",
+                ),
+                RollingRestart if by_hand => Outcome::new(
+                    Nothing,
+                    "the pods' template changes, and the strategy is OnDelete: pods stay until somebody deletes them",
+                ),
+                _ => outcome,
+            }
+        }
+        Dialect::Compose => look_up(COMPOSE, kind, &with_setting(new, &words)),
+        Dialect::Swarm => {
+            let outcome = look_up(SWARM, kind, &with_setting(new, &words));
+            let parallel = at(&new.value, &["deploy", "update_config", "parallelism"]);
+            if outcome.effect == RollingRestart && parallel == Some(&Json::from(0)) {
+                return Outcome::new(
+                    Recreate,
+                    "the tasks' specification changes, and all of them are exchanged at once",
+                );
+            }
+            outcome
+        }
+        Dialect::Plain => Outcome::default(),
+    }
+}
+
+/// A setting of the whole file has no path of its own: its name is one.
+fn with_setting<'w>(unit: &'w Unit, words: &[&'w str]) -> Vec<&'w str> {
+    let name = (unit.key.kind == "setting").then_some(unit.key.name.as_str());
+    name.into_iter().chain(words.iter().copied()).collect()
+}
+
+fn is_locked(unit: &Unit) -> bool {
+    unit.value.get("immutable") == Some(&Json::Bool(true))
+}
+
+/// Says whether a field is the size of a volume that gets smaller.
+pub fn is_shrunk(change: &FieldChange) -> bool {
+    let is_size = match change.path.0.as_slice() {
+        [.., Step::Key(around), Step::Key(last)] => {
+            (last == "storage" && around == "requests")
+                || (last == "size" && around.to_lowercase().contains("storage"))
+        }
+        _ => false,
+    };
+    let size = |value: &Option<Json>| value.as_ref().and_then(|value| quantity(&shown(value)));
+    is_size && matches!((size(&change.old), size(&change.new)), (Some(old), Some(new)) if new < old)
+}
+
+/// Reads a quantity of Kubernetes, or a size of Compose, in thousandths.
+pub fn quantity(text: &str) -> Option<u128> {
+    const UNITS: &[(&str, u128)] = &[
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("Pi", 1 << 50),
+        // In Compose these are binary, and only ever compared with each other.
+        ("K", 1 << 10),
+        ("k", 1_000),
+        ("M", 1 << 20),
+        ("G", 1 << 30),
+        ("T", 1 << 40),
+        ("B", 1),
+    ];
+    let (number, factor) = match text.strip_suffix('m') {
+        Some(number) => (number, 1),
+        None => UNITS
+            .iter()
+            .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor * 1_000)))
+            .unwrap_or((text, 1_000)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.len() <= 18;
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let thousandths: u128 = format!("{fraction:0<3}")[..3].parse().ok()?;
+    Some(whole.parse::<u128>().ok()? * factor + thousandths * factor / 1_000)
+}
+
+/// Says what it does that a unit comes.
+pub fn of_added(unit: &Unit) -> Outcome {
+    match (unit.key.dialect, unit.key.kind.as_str()) {
+        (
+            Dialect::Kubernetes,
+            "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod",
+        )
+        | (Dialect::Compose | Dialect::Swarm, "service") => {
+            Outcome::new(Nothing, "it starts; what runs is not touched")
+        }
+        (Dialect::Kubernetes, "NetworkPolicy" | "AuthorizationPolicy" | "PeerAuthentication") => {
+            Outcome::new(Reload, "the network follows within seconds")
+        }
+        _ => Outcome::new(Nothing, "it is made; what runs is not touched"),
+    }
+}
+
+/// Kinds of objects that take data along when they go.
+const KEEPERS: &[(&str, &str)] = &[
+    (
+        "PersistentVolumeClaim",
+        "who deletes it deletes the volume too, unless it is retained",
+    ),
+    (
+        "PersistentVolume",
+        "who deletes it loses the way to the data",
+    ),
+    (
+        "Namespace",
+        "who deletes it deletes everything in it, claims included",
+    ),
+    (
+        "CustomResourceDefinition",
+        "who deletes it deletes all objects of its kind",
+    ),
+    (
+        "StatefulSet",
+        "its claims stay, but nothing uses or backs up what is in them",
+    ),
+];
+
+/// Says what it does that a unit goes.
+pub fn of_removed(unit: &Unit) -> Outcome {
+    match (unit.key.dialect, unit.key.kind.as_str()) {
+        (Dialect::Kubernetes, _) if unit.is_named_by_content() => {
+            Outcome::new(Nothing, "it stays until it is pruned")
+        }
+        (Dialect::Kubernetes, kind) => {
+            if let Some((_, why)) = KEEPERS.iter().find(|(known, _)| *known == kind) {
+                return Outcome::new(DataAtRisk, *why);
+            }
+            let stores = at(&unit.value, &["spec", "storage"]).is_some();
+            if stores {
+                return Outcome::new(
+                    DataAtRisk,
+                    "its operator deletes what it stores along with it",
+                );
+            }
+            Outcome::new(Nothing, "it stays in the cluster until somebody deletes it")
+        }
+        (Dialect::Compose, "service") => Outcome::new(
+            Nothing,
+            "its container runs on as an orphan until `up --remove-orphans`",
+        ),
+        (Dialect::Swarm, "service") => Outcome::new(
+            Nothing,
+            "it runs on until `docker service rm`, or a deployment with `--prune`",
+        ),
+        (Dialect::Compose | Dialect::Swarm, "volume") => Outcome::new(
+            DataAtRisk,
+            "nothing uses it any more; `docker volume prune` would delete what is in it",
+        ),
+        _ => Outcome::new(Nothing, "what is no longer there is not used"),
+    }
+}
+
+/// Says what another name for the same unit does.
+pub fn of_renamed(unit: &Unit) -> Outcome {
+    match (unit.key.dialect, unit.key.kind.as_str()) {
+        (Dialect::Kubernetes, "StatefulSet" | "PersistentVolumeClaim" | "Namespace")
+        | (Dialect::Compose | Dialect::Swarm, "volume") => Outcome::new(
+            DataAtRisk,
+            "under the new name it begins empty: the data stays under the old one",
+        ),
+        (Dialect::Kubernetes, "Deployment" | "DaemonSet" | "Job" | "CronJob") => Outcome::new(
+            Recreate,
+            "the new one starts; the old one stays until somebody deletes it",
+        ),
+        (Dialect::Compose | Dialect::Swarm, "service") => {
+            Outcome::new(Recreate, "the old one goes, the new one starts")
+        }
+        (Dialect::Compose, "network") => Outcome::new(Recreate, "containers on it are made again"),
+        (Dialect::Swarm, "network") => Outcome::new(RollingRestart, "tasks on it are exchanged"),
+        _ => Outcome::new(
+            Reload,
+            "made under the new name; the old one stays until somebody deletes it",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_compared_exactly() {
+        for (less, more) in [
+            ("900m", "1"),
+            ("1500Mi", "1.5Gi"),
+            ("10Gi", "20Gi"),
+            ("512M", "1G"),
+            ("0.5", "750m"),
+        ] {
+            let (one, other) = (quantity(less), quantity(more));
+            assert!(one.is_some() && other.is_some(), "{less} {more}");
+            assert!(
+                one <= other && (less == "1500Mi" || one < other),
+                "{less} {more}"
+            );
+        }
+        for text in ["", "Gi", "abc", "1.2.3", "-1", "1e3"] {
+            assert_eq!(quantity(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_table_ends_with_what_fits_all() {
+        for (table, kind) in [(KUBERNETES, "X"), (COMPOSE, "service"), (SWARM, "service")] {
+            assert!(table.iter().any(|line| fits(line, kind, &["any", "field"])));
+        }
+        for table in [KUBERNETES, COMPOSE, SWARM] {
+            for (at, line) in table.iter().enumerate() {
+                let words: Vec<&str> = line.1.split('.').collect();
+                let kind = line.0.split(' ').next().unwrap_or_default();
+                let first = table.iter().position(|other| fits(other, kind, &words));
+                assert_eq!(first, Some(at), "{} {} is never reached", line.0, line.1);
+            }
+        }
+    }
+}

@@ -1,0 +1,1115 @@
+//! Compares two outlines: what changes about the platform itself, whatever it is written as.
+//!
+//! Each section of an outline is a table by name, so that what is compared is a matter of data (`SECTIONS`). Dangers that
+//! only the whole shows (room, quorum, who is told of an alert) are found here; those of single fields, in `hazard`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::danger::*;
+use super::fields::{self, FieldChange, Path, Step, at, shown, text_at};
+use super::hazard::{longer, shorter};
+use super::{Act, Change, Layer, images};
+use crate::units::{Bytes, MilliCpu};
+
+/// A section of an outline.
+struct Section {
+    /// Its key.
+    key: &'static str,
+    /// What one entry is called.
+    noun: &'static str,
+    /// Whether an entry that goes and one that comes may be the same under another name.
+    renames: bool,
+}
+
+const SECTIONS: &[Section] = &[
+    Section {
+        key: "components",
+        noun: "component",
+        renames: true,
+    },
+    Section {
+        key: "services",
+        noun: "service",
+        renames: true,
+    },
+    Section {
+        key: "flows",
+        noun: "flow",
+        renames: false,
+    },
+    Section {
+        key: "endpoints",
+        noun: "endpoint",
+        renames: false,
+    },
+    Section {
+        key: "volumes",
+        noun: "volume",
+        renames: true,
+    },
+    Section {
+        key: "backups",
+        noun: "backup",
+        renames: true,
+    },
+    Section {
+        key: "secrets",
+        noun: "secret",
+        renames: false,
+    },
+    Section {
+        key: "certificates",
+        noun: "certificate",
+        renames: false,
+    },
+    Section {
+        key: "alerts",
+        noun: "alert",
+        renames: true,
+    },
+    Section {
+        key: "operators",
+        noun: "operator",
+        renames: false,
+    },
+    Section {
+        key: "hosts",
+        noun: "host",
+        renames: true,
+    },
+];
+
+/// Parts of an outline that are one thing, compared by their fields.
+const SINGLES: &[(&str, &str)] = &[
+    ("environment", "environment"),
+    ("alerting", "alerting"),
+    ("policies", "policies"),
+];
+
+/// Fields that say where something stands, or that follow from others.
+const SILENT: &[&str] = &["from", "component", "key"];
+
+/// Share of equal fields from which an entry under another name is taken for the same, in percent.
+const ALIKE: usize = 80;
+
+/// Growth of a total that is worth a question, in percent.
+const GROWTH: u64 = 25;
+
+/// Part of a host's room that is taken, in percent, from which there is hardly any left.
+const FULL: u64 = 90;
+
+/// Compares two outlines.
+pub(super) fn compare(old: &Json, new: &Json) -> Vec<Change> {
+    let empty = Json::Object(serde_json::Map::new());
+    let mut changes = Vec::new();
+    for section in SECTIONS {
+        let table = |outline: &Json| outline.get(section.key).cloned().unwrap_or(empty.clone());
+        entries(section, &table(old), &table(new), &mut changes);
+    }
+    for (key, noun) in SINGLES {
+        let part = |outline: &Json| outline.get(*key).cloned().unwrap_or(empty.clone());
+        for change in fields::compare(&part(old), &part(new)) {
+            changes.push(field_change(noun, "", change));
+        }
+    }
+    for change in &mut changes {
+        judge(old, new, change);
+    }
+    changes
+}
+
+fn entries(section: &Section, old: &Json, new: &Json, changes: &mut Vec<Change>) {
+    let (Json::Object(one), Json::Object(other)) = (old, new) else {
+        return;
+    };
+    let mut gone: Vec<&String> = one.keys().filter(|key| !other.contains_key(*key)).collect();
+    let mut come: Vec<&String> = other.keys().filter(|key| !one.contains_key(*key)).collect();
+    if section.renames {
+        for (before, after) in pairs(&mut gone, &mut come, |before, after| {
+            likeness(section, before, &one[before], after, &other[after])
+        }) {
+            let mut change = Change::new(Layer::Platform, section.noun, &after);
+            change.act = Act::Renamed {
+                from: before.clone(),
+            };
+            changes.push(change);
+            let (old, new) = (&one[&before], &other[&after]);
+            for field in fields::compare(old, new) {
+                if !is_silent(&field.path) && !follows(&field, &before, &after) {
+                    changes.push(field_change(section.noun, &after, field));
+                }
+            }
+        }
+    }
+    for name in gone {
+        let mut change = Change::new(Layer::Platform, section.noun, name);
+        change.act = Act::Removed;
+        change.old = Some(summary(section.noun, &one[name]));
+        changes.push(change);
+    }
+    for name in come {
+        let mut change = Change::new(Layer::Platform, section.noun, name);
+        change.act = Act::Added;
+        change.new = Some(summary(section.noun, &other[name]));
+        changes.push(change);
+    }
+    for (name, before) in one {
+        let Some(after) = other.get(name).filter(|after| *after != before) else {
+            continue;
+        };
+        for field in fields::compare(before, after) {
+            if !is_silent(&field.path) {
+                changes.push(field_change(section.noun, name, field));
+            }
+        }
+    }
+}
+
+/// Pairs names that go with names that come, by how alike they are, and takes them off both lists.
+pub(super) fn pairs(
+    gone: &mut Vec<&String>,
+    come: &mut Vec<&String>,
+    likeness: impl Fn(&str, &str) -> usize,
+) -> Vec<(String, String)> {
+    /// More of both are too many to have been renamed, and too many to try.
+    const MOST: usize = 300;
+    if gone.len() > MOST || come.len() > MOST {
+        return Vec::new();
+    }
+    let mut scores: Vec<(usize, String, String)> = Vec::new();
+    for before in gone.iter() {
+        for after in come.iter() {
+            let score = likeness(before, after);
+            if score >= ALIKE {
+                scores.push((score, (*before).clone(), (*after).clone()));
+            }
+        }
+    }
+    // The names are ordered without regard to the direction, so that the way back gives the same pairs.
+    let order = |one: &str, other: &str| {
+        let (less, more) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        (less.to_owned(), more.to_owned())
+    };
+    scores.sort_by(|one, other| {
+        other
+            .0
+            .cmp(&one.0)
+            .then_with(|| order(&one.1, &one.2).cmp(&order(&other.1, &other.2)))
+    });
+    let mut taken = BTreeSet::new();
+    let mut found = Vec::new();
+    for (_, before, after) in scores {
+        if !taken.contains(&(true, before.clone())) && !taken.contains(&(false, after.clone())) {
+            taken.insert((true, before.clone()));
+            taken.insert((false, after.clone()));
+            found.push((before, after));
+        }
+    }
+    gone.retain(|name| !taken.contains(&(true, (*name).clone())));
+    come.retain(|name| !taken.contains(&(false, (*name).clone())));
+    found.sort();
+    found
+}
+
+/// Says how alike two entries are, in percent of their fields; what only repeats the name counts as equal.
+fn likeness(section: &Section, before: &str, old: &Json, after: &str, new: &Json) -> usize {
+    let must = match section.noun {
+        "component" => Some("blueprint"),
+        "service" => Some("key"),
+        "volume" => Some("key"),
+        "alert" => Some("expr"),
+        _ => None,
+    };
+    if must.is_some_and(|key| old.get(key) != new.get(key)) {
+        return 0;
+    }
+    let count = count(old).max(count(new)).max(1);
+    let different = fields::compare(old, new)
+        .iter()
+        .filter(|field| !is_silent(&field.path) && !follows(field, before, after))
+        .count();
+    100 * count.saturating_sub(different) / count
+}
+
+fn count(value: &Json) -> usize {
+    match value {
+        Json::Object(table) => table.values().map(count).sum(),
+        Json::Array(list) => list.iter().map(count).sum(),
+        _ => 1,
+    }
+}
+
+/// Says whether a field differs only because it repeats the name.
+pub(super) fn follows(field: &FieldChange, before: &str, after: &str) -> bool {
+    let text = |value: &Option<Json>| value.as_ref().map(shown).unwrap_or_default();
+    let (old, new) = (text(&field.old), text(&field.new));
+    let stem = |name: &str| name.rsplit_once('-').map(|(stem, _)| stem.to_owned());
+    let same = |from: &str, to: &str| {
+        !from.is_empty() && old.contains(from) && old.replace(from, to) == new
+    };
+    if same(before, after) {
+        return true;
+    }
+    // A service's name begins with its component's.
+    matches!((stem(before), stem(after)), (Some(from), Some(to)) if from != to && same(&from, &to))
+}
+
+fn is_silent(path: &Path) -> bool {
+    matches!(path.0.as_slice(), [Step::Key(key)] if SILENT.contains(&key.as_str()))
+        || matches!(path.0.as_slice(), [Step::Key(one), ..] if one.ends_with("_taken"))
+}
+
+fn field_change(noun: &str, name: &str, field: FieldChange) -> Change {
+    let mut change = Change::new(Layer::Platform, noun, name);
+    change.act = Act::Changed;
+    change.field = field.path.to_string();
+    change.path = field.path;
+    change.old = field.old.as_ref().map(shown);
+    change.new = field.new.as_ref().map(shown);
+    change
+}
+
+/// Describes an entry in a few words.
+fn summary(noun: &str, entry: &Json) -> String {
+    let word = |key: &str| entry.get(key).map(shown).unwrap_or_default();
+    match noun {
+        "component" => format!("{} {}", word("blueprint"), word("version")),
+        "service" => {
+            let replicas = at(entry, &["replicas", "min"])
+                .map(shown)
+                .unwrap_or_default();
+            format!(
+                "{}, {replicas} x {}, {}",
+                word("kind"),
+                word("memory"),
+                word("image")
+            )
+        }
+        "flow" => format!(
+            "port {} ({}), for {}",
+            word("port"),
+            word("protocol"),
+            word("reason")
+        ),
+        "endpoint" => word("url"),
+        "volume" => format!("{} on {} {}", word("size"), word("storage"), word("class")),
+        "secret" => word("purpose"),
+        "alert" => format!("{}: {}", word("severity"), word("expr")),
+        "host" => format!("{} memory, {} processors", word("memory"), word("cpu")),
+        "operator" => format!("{} {}", word("name"), word("version")),
+        "certificate" => {
+            let names = entry
+                .get("names")
+                .and_then(Json::as_array)
+                .into_iter()
+                .flatten();
+            names.map(shown).collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Returns how much weight a severity has.
+pub(super) fn weight(severity: &str) -> u8 {
+    match severity {
+        "critical" | "page" => 3,
+        "warning" => 2,
+        "info" | "none" => 1,
+        _ => 0,
+    }
+}
+
+/// Says whether an alert with another query fires less.
+pub(super) fn expression(alert: &str, old: &str, new: &str) -> Option<Risk> {
+    let (one, other) = (threshold(old), threshold(new));
+    match (one, other) {
+        (Some((left, sign, before)), Some((same, other, after)))
+            if left == same && sign == other =>
+        {
+            let rises = sign.starts_with('>');
+            let looser = if rises {
+                after > before
+            } else {
+                after < before
+            };
+            if !looser {
+                return None;
+            }
+            Some(ALERT_LOOSENED.risk(format!(
+                "alert `{alert}` fires at {sign} {after} instead of {before}"
+            )))
+        }
+        _ => Some(
+            ALERT_LOOSENED
+                .risk(format!("alert `{alert}` asks something else"))
+                .level(Level::Low),
+        ),
+    }
+}
+
+/// A number of a query, in millionths, so that it can be compared without rounding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Number(i128);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, part) = (self.0.abs() / 1_000_000, self.0.abs() % 1_000_000);
+        let text = format!("{sign}{whole}.{part:06}");
+        out.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// Splits a query at the comparison that ends it: what is compared, how, with which number.
+fn threshold(query: &str) -> Option<(&str, &str, Number)> {
+    let signs = [">=", "<=", ">", "<"];
+    let at = signs
+        .iter()
+        .filter_map(|sign| Some((query.rfind(sign)?, *sign)))
+        .max_by_key(|(at, sign)| (*at, sign.len()))?;
+    let (at, sign) = match at {
+        // `>=` is found as `>` and as itself.
+        (at, sign) if sign.len() == 1 && query[at..].starts_with(&format!("{sign}=")) => {
+            (at, &query[at..at + 2])
+        }
+        found => found,
+    };
+    let value = query[at + sign.len()..].trim();
+    let number = match value.split_once('/') {
+        Some((above, below)) => {
+            let (above, below) = (number(above.trim())?, number(below.trim())?);
+            (below.0 != 0).then(|| Number(above.0 * 1_000_000 / below.0))?
+        }
+        None => number(value)?,
+    };
+    Some((query[..at].trim(), sign, number))
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 24;
+    if whole.is_empty() || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let part: i128 = format!("{part:0<6}")[..6].parse().ok()?;
+    Some(Number(
+        sign * (whole.parse::<i128>().ok()? * 1_000_000 + part),
+    ))
+}
+
+/// Finds what is dangerous about a change.
+fn judge(old: &Json, new: &Json, change: &mut Change) {
+    let name = change.name.clone();
+    let entry = |outline: &'_ Json, section: &str| at(outline, &[section, &name]).cloned();
+    let (before, after) = (
+        change.old.clone().unwrap_or_default(),
+        change.new.clone().unwrap_or_default(),
+    );
+    let words: Vec<String> = change.path.words().into_iter().map(str::to_owned).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut risks = Vec::new();
+    match (change.noun.as_str(), &change.act) {
+        ("component", Act::Changed) => component(&name, &words, &before, &after, new, &mut risks),
+        ("service", Act::Changed) => service(&name, &words, &before, &after, old, new, &mut risks),
+        ("service", Act::Removed) => {
+            let kind = entry(old, "services");
+            if kind.as_ref().and_then(|entry| text_at(entry, &["kind"])) == Some("stateful") {
+                risks.push(
+                    STORE_REMOVED.risk(format!("service `{name}` is removed, and it stores data")),
+                );
+            }
+        }
+        ("flow", Act::Added) => {
+            let entry = entry(new, "flows").unwrap_or_default();
+            let end = |key: &str| text_at(&entry, &[key]).unwrap_or_default().to_owned();
+            // A service that is new itself is judged as a whole.
+            let known = |service: &str| at(old, &["services", service]).is_some();
+            let level = if known(&end("from")) && known(&end("to")) {
+                Level::Medium
+            } else {
+                Level::Low
+            };
+            risks.push(
+                FLOW_ADDED
+                    .risk(format!(
+                        "`{}` may connect to `{}` on port {}",
+                        end("from"),
+                        end("to"),
+                        at(&entry, &["port"]).map(shown).unwrap_or_default()
+                    ))
+                    .level(level),
+            );
+        }
+        ("endpoint", Act::Added) => {
+            risks.push(HOST_PUBLISHED.risk(format!("`{after}` is newly public")))
+        }
+        ("endpoint", Act::Changed) if words == ["url"] => {
+            if before.starts_with("https:") && after.starts_with("http:") {
+                risks.push(TLS_WEAKENED.risk(format!("`{after}` is plain; it was `{before}`")));
+            } else {
+                risks.push(HOST_PUBLISHED.risk(format!("`{after}` is newly public")));
+            }
+        }
+        ("volume", Act::Removed) => {
+            risks.push(STORE_REMOVED.risk(format!("volume `{name}` is removed")))
+        }
+        ("volume", Act::Renamed { from }) => {
+            risks.push(
+                VOLUME_EMPTIED.risk(format!("volume `{from}` is `{name}` now, and begins empty")),
+            );
+        }
+        ("volume", Act::Changed) => {
+            match words.as_slice() {
+                ["size"] if shorter_bytes(&before, &after) => {
+                    risks.push(VOLUME_SHRUNK.risk(format!(
+                        "volume `{name}` is to shrink from {before} to {after}"
+                    )));
+                }
+                ["class" | "storage"] => {
+                    risks.push(VOLUME_EMPTIED.risk(format!("volume `{name}` lies on {after} instead of {before}, and begins empty there")));
+                }
+                _ => {}
+            }
+        }
+        ("backup", Act::Removed) => {
+            risks.push(BACKUP_REMOVED.risk(format!("`{name}` is no longer backed up")))
+        }
+        ("backup", Act::Changed) => backup(&name, &words, &before, &after, &mut risks),
+        ("alert", Act::Removed) => {
+            // One that goes with what it is about is nobody's loss.
+            let component = name.split('/').next().unwrap_or_default();
+            let stays = at(new, &["components", component]).is_some();
+            let level = if stays { Level::High } else { Level::Low };
+            risks.push(
+                ALERT_REMOVED
+                    .risk(format!("alert `{name}` is gone"))
+                    .level(level),
+            );
+        }
+        ("alert", Act::Changed) => match words.as_slice() {
+            ["severity"] if weight(&after) < weight(&before) => {
+                risks.push(
+                    ALERT_SILENCED.risk(format!("alert `{name}` is {after} instead of {before}")),
+                );
+            }
+            ["hold"] if longer(&before, &after) => {
+                risks.push(ALERT_LOOSENED.risk(format!(
+                    "alert `{name}` must hold for {after} instead of {}",
+                    or_none(&before)
+                )));
+            }
+            ["expr"] => risks.extend(expression(&name, &before, &after)),
+            ["told", who] if change.new.is_none() => {
+                let alone = at(new, &["alerts", &name, "told"])
+                    .and_then(Json::as_array)
+                    .is_none_or(Vec::is_empty);
+                let level = if alone { Level::High } else { Level::Medium };
+                risks.push(
+                    ALERT_SILENCED
+                        .risk(format!("`{who}` is no longer told of alert `{name}`"))
+                        .level(level),
+                );
+            }
+            ["told"] if change.new.is_none() => {
+                risks.push(
+                    ALERT_SILENCED
+                        .risk(format!("nobody is told of alert `{name}` any more"))
+                        .level(Level::High),
+                );
+            }
+            _ => {}
+        },
+        ("operator", Act::Changed) if words == ["version"] && images::is_major(&before, &after) => {
+            risks.push(VERSION_MAJOR.risk(format!(
+                "operator `{name}` must be {after}, it was {before}"
+            )));
+        }
+        ("host", Act::Removed) => risks.push(ZONE_LOST.risk(format!("host `{name}` is gone"))),
+        ("host", Act::Changed) if matches!(words.as_slice(), ["memory" | "cpu"]) => {
+            if shorter_bytes(&before, &after) || less_cpu(&before, &after) {
+                risks.push(
+                    ZONE_LOST
+                        .risk(format!(
+                            "host `{name}` has {after} of {} instead of {before}",
+                            words[0]
+                        ))
+                        .level(Level::Low),
+                );
+            }
+        }
+        ("certificate", Act::Removed) => {
+            let services = at(old, &["certificates", &name, "services"]).and_then(Json::as_array);
+            let stay = services.is_some_and(|list| {
+                list.iter().any(|service| {
+                    service
+                        .as_str()
+                        .is_some_and(|service| at(new, &["services", service]).is_some())
+                })
+            });
+            if stay {
+                risks.push(TLS_WEAKENED.risk(format!(
+                    "certificate `{name}` is gone, and what used it stays"
+                )));
+            }
+        }
+        ("environment" | "alerting" | "policies", Act::Changed) => {
+            whole(&change.noun, &words, &change.old, &change.new, &mut risks);
+        }
+        _ => {}
+    }
+    change.risks.extend(risks);
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
+}
+
+fn shorter_bytes(old: &str, new: &str) -> bool {
+    matches!((Bytes::parse(old), Bytes::parse(new)), (Some(old), Some(new)) if new < old)
+}
+
+fn less_cpu(old: &str, new: &str) -> bool {
+    matches!((MilliCpu::parse(old), MilliCpu::parse(new)), (Some(old), Some(new)) if new < old)
+}
+
+fn component(
+    name: &str,
+    words: &[&str],
+    old: &str,
+    new: &str,
+    outline: &Json,
+    risks: &mut Vec<Risk>,
+) {
+    match words {
+        ["version"] => {
+            if images::is_older(old, new) {
+                risks.push(
+                    IMAGE_DOWNGRADED
+                        .risk(format!("component `{name}` goes back from {old} to {new}")),
+                );
+            } else if images::is_major(old, new) {
+                risks.push(
+                    VERSION_MAJOR.risk(format!("component `{name}` goes from {old} to {new}")),
+                );
+            } else {
+                risks.push(
+                    IMAGE_CHANGED.risk(format!("component `{name}` goes from {old} to {new}")),
+                );
+            }
+        }
+        ["license"] => risks.push(LICENCE_CHANGED.risk(format!(
+            "component `{name}` is under {new} instead of {old}"
+        ))),
+        ["accounts", user] if new.is_empty() && !old.is_empty() => {
+            risks.push(LOGIN_REMOVED.risk(format!(
+                "component `{name}` has no account `{user}` any more"
+            )));
+        }
+        ["options", option, ..] => {
+            let option_words = option.to_lowercase();
+            let off = matches!(
+                new,
+                "false" | "none" | "off" | "disabled" | "anonymous" | ""
+            );
+            let is = |parts: &[&str]| parts.iter().any(|part| option_words.contains(part));
+            if off && is(&["auth", "login", "password", "oidc", "oauth", "ldap", "saml"]) {
+                risks.push(AUTHENTICATION_REMOVED.risk(format!(
+                    "component `{name}`: {option} is {} instead of {old}",
+                    or_none(new)
+                )));
+            } else if off && is(&["tls", "encrypt", "sse", "https"]) {
+                risks.push(TLS_WEAKENED.risk(format!(
+                    "component `{name}`: {option} is {} instead of {old}",
+                    or_none(new)
+                )));
+            } else if off && is(&["backup", "snapshot", "versioning", "mirror"]) {
+                risks.push(BACKUP_REMOVED.risk(format!(
+                    "component `{name}`: {option} is {} instead of {old}",
+                    or_none(new)
+                )));
+            } else if is(&["retention", "keep"]) && shorter(old, new) {
+                risks.push(RETENTION_SHORTENED.risk(format!(
+                    "component `{name}`: {option} is {new} instead of {old}"
+                )));
+            } else if is(&["anonymous"]) && new == "true" {
+                risks.push(
+                    AUTHENTICATION_REMOVED
+                        .risk(format!("component `{name}` lets people in without a login")),
+                );
+            }
+        }
+        ["blueprint"] => {
+            let stores = outline
+                .get("volumes")
+                .and_then(Json::as_object)
+                .is_some_and(|volumes| {
+                    volumes
+                        .values()
+                        .any(|volume| text_at(volume, &["component"]) == Some(name))
+                });
+            if stores {
+                risks.push(VOLUME_EMPTIED.risk(format!("component `{name}` is another system, which cannot read what the old one stored")));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn service(
+    name: &str,
+    words: &[&str],
+    old: &str,
+    new: &str,
+    before: &Json,
+    after: &Json,
+    risks: &mut Vec<Risk>,
+) {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let entry = at(after, &["services", name]).cloned().unwrap_or_default();
+    match words {
+        ["replicas", bound] => {
+            let (Some(least), Some(now)) = (number(old), number(new)) else {
+                return;
+            };
+            let quorum = entry.get("quorum").and_then(Json::as_u64).unwrap_or(1);
+            if *bound == "min" && now == 0 {
+                risks
+                    .push(REPLICAS_ZERO.risk(format!("nothing of service `{name}` runs any more")));
+            } else if *bound == "min" && now < quorum {
+                risks.push(QUORUM_LOST.risk(format!(
+                    "service `{name}` runs {now} times, and needs {quorum} to work"
+                )));
+            } else if now < least {
+                let level = if *bound == "max" {
+                    Level::Low
+                } else {
+                    Level::Medium
+                };
+                risks.push(
+                    REPLICAS_REDUCED
+                        .risk(format!(
+                            "service `{name}` runs {now} times {}, not {least}",
+                            if *bound == "max" {
+                                "at most"
+                            } else {
+                                "at least"
+                            }
+                        ))
+                        .level(level),
+                );
+            }
+        }
+        ["scale"] if new.is_empty() => risks
+            .push(AUTOSCALER_REMOVED.risk(format!("service `{name}` no longer follows the load"))),
+        ["kind"] => {
+            risks.push(KIND_CHANGED.risk(format!("service `{name}` is {new}, it was {old}")))
+        }
+        ["image"] => risks.extend(images::risks(&format!("service `{name}`"), old, new)),
+        ["memory"] if shorter_bytes(old, new) => {
+            risks
+                .push(MEMORY_LOWERED.risk(format!("service `{name}` gets {new} instead of {old}")));
+        }
+        ["probe"] if new.is_empty() => risks.push(PROBE_REMOVED.risk(format!(
+            "nobody asks any more whether service `{name}` is well"
+        ))),
+        ["ports", port, "publish"] | ["ports", port] if !new.is_empty() => {
+            let published = at(&entry, &["ports", port, "publish"]).map(shown);
+            if published.as_deref() == Some("host") {
+                risks.push(PORT_PUBLISHED.risk(format!(
+                    "service `{name}` opens its port `{port}` on the host"
+                )));
+            }
+        }
+        ["secrets", secret] => {
+            if old.is_empty() {
+                risks.push(
+                    SECRET_READ.risk(format!("service `{name}` may read the secret `{secret}`")),
+                );
+            } else {
+                lost_login(name, secret, before, after, risks);
+            }
+        }
+        ["certificate"] if new.is_empty() => {
+            risks.push(TLS_WEAKENED.risk(format!("service `{name}` has no certificate any more")))
+        }
+        ["egress", host] if old.is_empty() => {
+            let level = if *host == "anything" {
+                Level::High
+            } else {
+                Level::Medium
+            };
+            risks.push(
+                EGRESS_WIDENED
+                    .risk(format!("service `{name}` may reach {host} outside"))
+                    .level(level),
+            );
+        }
+        ["egress"] if !new.is_empty() && old.is_empty() => {
+            risks.push(EGRESS_WIDENED.risk(format!("service `{name}` may reach {new} outside")));
+        }
+        ["cluster_api", right] if old.is_empty() => {
+            let all = right.contains('*') || right.contains("secrets");
+            let level = if all { Level::High } else { Level::Medium };
+            risks.push(
+                ROLE_WIDENED
+                    .risk(format!("service `{name}` may {right}"))
+                    .level(level),
+            );
+        }
+        ["cluster_api"] if !new.is_empty() => {
+            risks.push(ROLE_WIDENED.risk(format!("service `{name}` talks to the cluster's API")))
+        }
+        ["privileged"] if new == "true" => risks
+            .push(PRIVILEGE_ADDED.risk(format!("service `{name}` has all rights on its machine"))),
+        ["read_only"] if new != "true" => {
+            risks.push(
+                PRIVILEGE_ADDED
+                    .risk(format!("service `{name}` can change its own files"))
+                    .level(Level::Medium),
+            );
+        }
+        ["capabilities", which] if old.is_empty() => {
+            risks.push(PRIVILEGE_ADDED.risk(format!("service `{name}` has the capability {which}")))
+        }
+        ["user"] if new.is_empty() || new.starts_with("0:") => {
+            risks.push(PRIVILEGE_ADDED.risk(format!("service `{name}` may run as root")))
+        }
+        ["host_folders", path] if !new.is_empty() => risks.push(HOST_ACCESS.risk(format!(
+            "service `{name}` sees {new} of its machine at {path}"
+        ))),
+        ["scrapes", what] if new.is_empty() => risks
+            .push(SCRAPE_REMOVED.risk(format!("service `{name}` is no longer measured at {what}"))),
+        ["scrapes"] if new.is_empty() => {
+            risks.push(SCRAPE_REMOVED.risk(format!("service `{name}` is no longer measured")))
+        }
+        ["placement", ..] => {
+            let hosts = |outline: &Json| {
+                let list = at(outline, &["services", name, "placement"])
+                    .and_then(Json::as_array)
+                    .cloned()
+                    .unwrap_or_default();
+                list.iter().map(shown).collect::<BTreeSet<_>>()
+            };
+            let (one, other) = (hosts(before), hosts(after));
+            let kept = at(after, &["services", name, "volumes"]).is_some();
+            if !old.is_empty() && new.is_empty() && kept && one.len() <= other.len() {
+                risks.push(VOLUME_EMPTIED.risk(format!(
+                    "service `{name}` leaves the host `{old}`, and its volume stays there"
+                )));
+            } else if other.len() < one.len() {
+                risks.push(SPREAD_REMOVED.risk(format!(
+                    "service `{name}` stands on {} hosts instead of {}",
+                    other.len(),
+                    one.len()
+                )));
+            }
+        }
+        ["update_together"] if new == "true" => risks.push(UPDATE_AT_ONCE.risk(format!(
+            "members of service `{name}` are exchanged all at once"
+        ))),
+        ["schedule"] if new.is_empty() => {
+            risks.push(SUSPENDED.risk(format!("service `{name}` no longer runs by itself")))
+        }
+        _ => {}
+    }
+}
+
+/// A secret that is no longer read, while the connection that it protected stays.
+fn lost_login(name: &str, secret: &str, before: &Json, after: &Json, risks: &mut Vec<Risk>) {
+    let from_here = |flow: &&Json| text_at(flow, &["from"]) == Some(name);
+    let flows = |outline: &Json| -> BTreeMap<String, Json> {
+        let table = outline.get("flows").and_then(Json::as_object);
+        let all = table.into_iter().flatten();
+        all.filter(|(_, flow)| from_here(flow))
+            .map(|(key, flow)| (key.clone(), flow.clone()))
+            .collect()
+    };
+    let kept = flows(before);
+    let still = flows(after);
+    let leads = kept.iter().any(|(key, flow)| {
+        let to = text_at(flow, &["to"]).unwrap_or_default();
+        let component = at(before, &["services", to, "component"])
+            .map(shown)
+            .unwrap_or_default();
+        still.contains_key(key) && !component.is_empty() && secret.starts_with(&component)
+    });
+    if leads {
+        risks.push(AUTHENTICATION_REMOVED.risk(format!(
+            "service `{name}` connects without the secret `{secret}`"
+        )));
+    }
+}
+
+fn backup(name: &str, words: &[&str], old: &str, new: &str, risks: &mut Vec<Risk>) {
+    let field = words.last().copied().unwrap_or_default();
+    let less = shorter(old, new);
+    if (field.contains("keep") || field.contains("retention") || field.contains("copies"))
+        && (less || new.is_empty())
+    {
+        risks.push(RETENTION_SHORTENED.risk(format!(
+            "backups of `{name}` are kept for {} instead of {old}",
+            or_none(new)
+        )));
+    } else if matches!(new, "" | "false") && !old.is_empty() {
+        risks.push(BACKUP_REMOVED.risk(format!("backup `{name}`: {field} is gone (it was {old})")));
+    }
+}
+
+fn whole(
+    noun: &str,
+    words: &[&str],
+    old: &Option<String>,
+    new: &Option<String>,
+    risks: &mut Vec<Risk>,
+) {
+    let (before, after) = (
+        old.as_deref().unwrap_or_default(),
+        new.as_deref().unwrap_or_default(),
+    );
+    match (noun, words) {
+        ("environment", ["bind"]) if before.starts_with("127.") || before == "::1" => {
+            risks.push(BIND_WIDENED.risk(format!(
+                "published ports are bound to {after} instead of {before}"
+            )));
+        }
+        ("environment", ["scheme"]) if after == "http" => {
+            risks.push(TLS_WEAKENED.risk("web interfaces are reached over plain HTTP"));
+        }
+        ("environment", ["kubernetes", "mesh"]) if after != "true" => {
+            risks.push(
+                TLS_WEAKENED.risk("pods leave the mesh: no mutual TLS, no check of who calls"),
+            );
+        }
+        ("environment", ["kubernetes", "namespace"]) => {
+            risks.push(NAMESPACE_REMOVED.risk(format!(
+                "everything moves from the namespace `{before}` to `{after}`, with empty volumes"
+            )));
+        }
+        ("environment", ["zones", zone]) if new.is_none() => {
+            risks.push(ZONE_LOST.risk(format!("nothing runs in the zone `{zone}` any more")))
+        }
+        ("environment", ["availability"]) if after == "single" => {
+            risks.push(REPLICAS_REDUCED.risk("the environment need not survive losses any more"));
+        }
+        ("environment", ["target"]) => risks.push(
+            KIND_CHANGED
+                .risk(format!(
+                    "the environment moves from {before} to {after}: everything starts anew"
+                ))
+                .level(Level::High),
+        ),
+        ("environment", ["storage"]) => risks.push(VOLUME_EMPTIED.risk(format!(
+            "volumes lie on {after} instead of {before}, and begin empty there"
+        ))),
+        ("environment", ["trace_percent"]) if shorter(before, after) || new.is_none() => {
+            risks.push(TRACES_REDUCED.risk(format!(
+                "{} % of requests are traced instead of {before} %",
+                if new.is_none() { "0" } else { after }
+            )));
+        }
+        ("environment", ["registry"]) if !before.is_empty() => {
+            risks.push(REGISTRY_CHANGED.risk(format!(
+                "built images come from `{}` instead of `{before}`",
+                or_none(after)
+            )))
+        }
+        ("alerting", ["receivers", who, ..]) if new.is_none() => risks.push(ALERT_SILENCED.risk(
+            format!("receiver `{who}` is told in fewer ways, or not at all"),
+        )),
+        ("alerting", ["receivers"]) if new.is_none() => risks.push(
+            ALERT_SILENCED
+                .risk("nobody is told of alerts any more")
+                .level(Level::High),
+        ),
+        ("alerting", ["quiet_hours", ..]) if new.is_some() => {
+            risks.push(QUIET_HOURS_ADDED.risk(format!("quiet hours are {after}")))
+        }
+        ("alerting", ["heartbeat"]) if new.is_none() => risks
+            .push(ALERT_SILENCED.risk("nobody notices any more when the alerting itself is down")),
+        ("alerting", ["sender" | "watcher"]) if new.is_none() => risks.push(
+            ALERT_SILENCED
+                .risk(format!("`{before}` is gone: nobody is told of anything"))
+                .level(Level::High),
+        ),
+        ("alerting", ["probes", url]) if new.is_none() => {
+            risks.push(SCRAPE_REMOVED.risk(format!("nobody asks any more whether {url} answers")))
+        }
+        ("policies", ["licenses_refused", license]) if new.is_none() => {
+            risks.push(TRUST_WIDENED.risk(format!("{license} is no longer refused")))
+        }
+        ("policies", ["licenses_accepted"]) if new.is_none() => {
+            risks.push(TRUST_WIDENED.risk("any licence is accepted"))
+        }
+        ("policies", ["licenses_accepted", license]) if new.is_some() => {
+            risks.push(TRUST_WIDENED.risk(format!("{license} is accepted")))
+        }
+        ("policies", ["tls_public"]) if matches!(after, "off" | "") => {
+            risks.push(TLS_WEAKENED.risk("public host names have no certificate any more"))
+        }
+        ("policies", ["tls_lifetime"]) if shorter(after, before) => {
+            risks.push(
+                TLS_WEAKENED
+                    .risk(format!(
+                        "certificates are good for {after} instead of {before}"
+                    ))
+                    .level(Level::Low),
+            );
+        }
+        ("policies", ["pod_security"]) => {
+            const STANDARDS: &[&str] = &["privileged", "baseline", "restricted"];
+            let rank = |text: &str| STANDARDS.iter().position(|known| *known == text);
+            if rank(after) < rank(before) {
+                risks.push(PRIVILEGE_ADDED.risk(format!(
+                    "pods must only meet the standard `{after}`, not `{before}`"
+                )));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a platform takes in sum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Services.
+    pub services: usize,
+    /// Replicas, at the least.
+    pub replicas: u64,
+    /// Memory of them.
+    pub memory: Bytes,
+    /// Guaranteed processors of them.
+    pub cpu: MilliCpu,
+    /// Room of all volumes, for one replica each.
+    pub storage: Bytes,
+}
+
+/// Sums up what a platform takes.
+pub(super) fn totals(outline: &Json) -> Totals {
+    let mut totals = Totals::default();
+    let services = outline.get("services").and_then(Json::as_object);
+    for service in services.into_iter().flat_map(serde_json::Map::values) {
+        let replicas = at(service, &["replicas", "min"])
+            .and_then(Json::as_u64)
+            .unwrap_or(0);
+        totals.services += 1;
+        if !matches!(text_at(service, &["kind"]), Some("stateless" | "stateful")) {
+            continue;
+        }
+        totals.replicas += replicas;
+        let memory = text_at(service, &["memory"])
+            .and_then(Bytes::parse)
+            .unwrap_or_default();
+        let cpu = text_at(service, &["cpu"])
+            .and_then(MilliCpu::parse)
+            .unwrap_or_default();
+        totals.memory.0 = totals
+            .memory
+            .0
+            .saturating_add(memory.0.saturating_mul(replicas));
+        totals.cpu.0 = totals.cpu.0.saturating_add(cpu.0.saturating_mul(replicas));
+    }
+    let volumes = outline.get("volumes").and_then(Json::as_object);
+    for volume in volumes.into_iter().flat_map(serde_json::Map::values) {
+        let size = text_at(volume, &["size"])
+            .and_then(Bytes::parse)
+            .unwrap_or_default();
+        totals.storage.0 = totals.storage.0.saturating_add(size.0);
+    }
+    totals
+}
+
+/// Returns the dangers that only the whole shows: room that is taken.
+pub(super) fn room(old: &Json, new: &Json) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let (before, after) = (totals(old), totals(new));
+    let grown = |old: u64, new: u64| {
+        old > 0 && new > old && (new - old).saturating_mul(100) / old >= GROWTH
+    };
+    for (what, old, new, one, other) in [
+        (
+            "memory",
+            before.memory.0,
+            after.memory.0,
+            before.memory.to_string(),
+            after.memory.to_string(),
+        ),
+        (
+            "processors",
+            before.cpu.0,
+            after.cpu.0,
+            before.cpu.to_string(),
+            after.cpu.to_string(),
+        ),
+    ] {
+        if old == new {
+            continue;
+        }
+        let mut change = Change::new(Layer::Platform, "total", what);
+        change.act = Act::Changed;
+        change.old = Some(one.clone());
+        change.new = Some(other.clone());
+        if grown(old, new) {
+            change.risks.push(CAPACITY_GROWN.risk(format!(
+                "the platform takes {other} of {what} instead of {one}"
+            )));
+        }
+        changes.push(change);
+    }
+    let hosts = new.get("hosts").and_then(Json::as_object);
+    for (name, host) in hosts.into_iter().flatten() {
+        let full = |host: &Json| {
+            let bytes = |key: &str| {
+                text_at(host, &[key])
+                    .and_then(Bytes::parse)
+                    .map(|bytes| bytes.0)
+            };
+            let cpu = |key: &str| {
+                text_at(host, &[key])
+                    .and_then(MilliCpu::parse)
+                    .map(|cpu| cpu.0)
+            };
+            let part = |taken: Option<u64>, room: Option<u64>| {
+                room.filter(|room| *room > 0)
+                    .map_or(0, |room| taken.unwrap_or(0).saturating_mul(100) / room)
+            };
+            part(bytes("memory_taken"), bytes("memory")).max(part(cpu("cpu_taken"), cpu("cpu")))
+        };
+        let now = full(host);
+        let then = at(old, &["hosts", name]).map_or(0, full);
+        if now >= FULL && now > then {
+            let mut change = Change::new(Layer::Platform, "room", name);
+            change.act = Act::Changed;
+            change.old = Some(format!("{then} %"));
+            change.new = Some(format!("{now} %"));
+            change
+                .risks
+                .push(HOST_NEARLY_FULL.risk(format!("host `{name}` is {now} % full")));
+            changes.push(change);
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_are_compared_by_their_number() {
+        let looser = |old: &str, new: &str| expression("X", old, new).map(|risk| risk.level);
+        assert_eq!(looser("a > 80 / 100", "a > 90 / 100"), Some(Level::Medium));
+        assert_eq!(looser("a > 90 / 100", "a > 0.8"), None);
+        assert_eq!(looser("a < 5", "a < 3"), Some(Level::Medium));
+        assert_eq!(looser("a < 3", "a < 5"), None);
+        assert_eq!(looser("a >= 1.5", "a >= 1.25"), None);
+        assert_eq!(looser("a > 1", "b > 1"), Some(Level::Low));
+        assert_eq!(looser("up == 0", "up == 1"), Some(Level::Low));
+    }
+}
