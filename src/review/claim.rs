@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::effect::Outcome;
 use super::fields::{at, text_at};
+use super::origin::Origin;
 use super::units::Found;
-use super::{Act, Change, Layer};
+use super::{Act, Change};
 use crate::terms::Target;
 
 /// Fields of a service in an outline, and the parts of paths in which each shows. `*` is any one step.
@@ -169,26 +171,81 @@ pub(super) fn fold(mut changes: Vec<Change>, found: Vec<Found>, target: Target) 
             None => rest.push(one),
         }
     }
-    // What follows from something else is said only if nothing else of the same owner is.
-    let owner = |change: &Change| change.service.clone().or_else(|| change.component.clone());
-    let said: BTreeSet<Option<String>> = changes
+    raise(&mut changes, &rest);
+    // What follows from something else is told apart, if that something is said.
+    let mut said: BTreeSet<&str> = BTreeSet::new();
+    for change in changes.iter().chain(
+        rest.iter()
+            .filter(|one| !one.derived)
+            .map(|one| &one.change),
+    ) {
+        said.extend(change.component.as_deref());
+        said.extend(change.service.as_deref());
+    }
+    let anything = !changes.is_empty() || rest.iter().any(|one| !one.derived);
+    let repeated: Vec<bool> = rest
         .iter()
-        .chain(
-            rest.iter()
-                .filter(|one| !one.derived)
-                .map(|one| &one.change),
-        )
-        .map(owner)
+        .map(|one| {
+            let owners = [
+                one.change.service.as_deref(),
+                one.change.component.as_deref(),
+            ];
+            let mut owners = owners.into_iter().flatten().peekable();
+            let of_nobody = owners.peek().is_none() && anything;
+            one.derived && (of_nobody || owners.any(|owner| said.contains(owner)))
+        })
         .collect();
-    let anything = !said.is_empty();
-    for one in rest {
-        let repeated = one.derived
-            && (said.contains(&owner(&one.change)) || (anything && owner(&one.change).is_none()));
-        if !repeated {
-            changes.push(one.change);
-        }
+    for (mut one, follows) in rest.into_iter().zip(repeated) {
+        one.change.follows = follows;
+        changes.push(one.change);
     }
     changes
+}
+
+/// Gives changes of a component's options the effect that its files and digests have: that is where options show.
+fn raise(changes: &mut [Change], rest: &[Found]) {
+    let mut worst: BTreeMap<&str, &Outcome> = BTreeMap::new();
+    for one in rest {
+        let shows = one.derived
+            || matches!(
+                one.change.noun.as_str(),
+                "ConfigMap" | "Secret" | "config" | "file"
+            );
+        if let Some(component) = one.change.component.as_deref().filter(|_| shows) {
+            let known = worst.entry(component).or_insert(&one.change.outcome);
+            *known = (*known).max(&one.change.outcome);
+        }
+    }
+    for change in changes {
+        let is_setting = change.noun == "component" && change.act == Act::Changed;
+        if is_setting
+            && let Some(outcome) = worst.get(change.name.as_str())
+            && change.outcome.effect < outcome.effect
+        {
+            change.outcome = (*outcome).clone();
+        }
+    }
+}
+
+/// Marks options that only say what a change of a service or volume says, from the same line.
+pub(super) fn restated(changes: &mut [Change]) {
+    let line = |change: &Change| {
+        let place = |list: &[Origin]| {
+            list.first()
+                .map(|origin| (origin.file.clone(), origin.span))
+        };
+        let both = (place(&change.old_origins), place(&change.new_origins));
+        (both.0.is_some() && both.1.is_some()).then_some(both)
+    };
+    let known: BTreeSet<_> = changes
+        .iter()
+        .filter(|change| matches!(change.noun.as_str(), "service" | "volume"))
+        .filter_map(line)
+        .collect();
+    for change in changes {
+        let is_option = change.noun == "component" && root(change) == "options";
+        change.follows |= is_option && line(change).is_some_and(|line| known.contains(&line));
+    }
 }
 
 /// Changes of the platform by what they are about.
@@ -353,7 +410,7 @@ impl Index {
                 .last()
                 .map(|word| (*word).to_owned())
                 .unwrap_or_default();
-            let named = words.contains(&last.as_str())
+            let named = words.iter().any(|word| word.to_lowercase().contains(&last))
                 || change.new.as_deref().is_some_and(|new| new.contains(&last))
                 || change.old.as_deref().is_some_and(|old| old.contains(&last));
             !named
@@ -480,18 +537,18 @@ impl Index {
 
 /// Returns the first step of the field that a change of the platform is about.
 fn root(change: &Change) -> &str {
-    debug_assert_eq!(change.layer, Layer::Platform, "only those are indexed");
     change.path.words().first().copied().unwrap_or_default()
 }
 
 /// Returns what several changes of one thing have in common, for reports that fold them.
-pub(super) fn pattern(change: &Change) -> (String, String, String, String) {
-    (
+pub(super) fn pattern(change: &Change) -> [String; 5] {
+    [
         change.noun.clone(),
         change.field.clone(),
         change.old.clone().unwrap_or_default(),
         change.new.clone().unwrap_or_default(),
-    )
+        change.lines.clone().unwrap_or_default(),
+    ]
 }
 
 #[cfg(test)]

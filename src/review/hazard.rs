@@ -666,7 +666,7 @@ fn alert_rules(leaf: &Leaf<'_>, words: &[&str], found: &mut Vec<Hazard>) {
             push(found, &leaf.path, risk);
         }
         ["labels", "severity"]
-            if super::meaning::weight(&leaf.new()) < super::meaning::weight(&leaf.old()) =>
+            if super::alerts::weight(&leaf.new()) < super::alerts::weight(&leaf.old()) =>
         {
             let risk = ALERT_SILENCED.risk(format!(
                 "alert `{alert}` is {} instead of {}",
@@ -676,7 +676,7 @@ fn alert_rules(leaf: &Leaf<'_>, words: &[&str], found: &mut Vec<Hazard>) {
             push(found, &leaf.path, risk);
         }
         ["expr"] => {
-            if let Some(risk) = super::meaning::expression(alert, &leaf.old(), &leaf.new()) {
+            if let Some(risk) = super::alerts::expression(alert, &leaf.old(), &leaf.new()) {
                 push(found, &leaf.path, risk);
             }
         }

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::alerts::{expression, weight};
+use super::alike::{follows, pairs};
 use super::danger::*;
 use super::fields::{self, FieldChange, Path, Step, at, shown, text_at};
 use super::hazard::{longer, shorter};
@@ -91,15 +93,6 @@ const SINGLES: &[(&str, &str)] = &[
 /// Fields that say where something stands, or that follow from others.
 const SILENT: &[&str] = &["from", "component", "key"];
 
-/// Share of equal fields from which an entry under another name is taken for the same, in percent.
-const ALIKE: usize = 80;
-
-/// Growth of a total that is worth a question, in percent.
-const GROWTH: u64 = 25;
-
-/// Part of a host's room that is taken, in percent, from which there is hardly any left.
-const FULL: u64 = 90;
-
 /// Compares two outlines.
 pub(super) fn compare(old: &Json, new: &Json) -> Vec<Change> {
     let empty = Json::Object(serde_json::Map::new());
@@ -167,56 +160,6 @@ fn entries(section: &Section, old: &Json, new: &Json, changes: &mut Vec<Change>)
     }
 }
 
-/// Pairs names that go with names that come, by how alike they are, and takes them off both lists.
-pub(super) fn pairs(
-    gone: &mut Vec<&String>,
-    come: &mut Vec<&String>,
-    likeness: impl Fn(&str, &str) -> usize,
-) -> Vec<(String, String)> {
-    /// More of both are too many to have been renamed, and too many to try.
-    const MOST: usize = 300;
-    if gone.len() > MOST || come.len() > MOST {
-        return Vec::new();
-    }
-    let mut scores: Vec<(usize, String, String)> = Vec::new();
-    for before in gone.iter() {
-        for after in come.iter() {
-            let score = likeness(before, after);
-            if score >= ALIKE {
-                scores.push((score, (*before).clone(), (*after).clone()));
-            }
-        }
-    }
-    // The names are ordered without regard to the direction, so that the way back gives the same pairs.
-    let order = |one: &str, other: &str| {
-        let (less, more) = if one <= other {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        (less.to_owned(), more.to_owned())
-    };
-    scores.sort_by(|one, other| {
-        other
-            .0
-            .cmp(&one.0)
-            .then_with(|| order(&one.1, &one.2).cmp(&order(&other.1, &other.2)))
-    });
-    let mut taken = BTreeSet::new();
-    let mut found = Vec::new();
-    for (_, before, after) in scores {
-        if !taken.contains(&(true, before.clone())) && !taken.contains(&(false, after.clone())) {
-            taken.insert((true, before.clone()));
-            taken.insert((false, after.clone()));
-            found.push((before, after));
-        }
-    }
-    gone.retain(|name| !taken.contains(&(true, (*name).clone())));
-    come.retain(|name| !taken.contains(&(false, (*name).clone())));
-    found.sort();
-    found
-}
-
 /// Says how alike two entries are, in percent of their fields; what only repeats the name counts as equal.
 fn likeness(section: &Section, before: &str, old: &Json, after: &str, new: &Json) -> usize {
     let must = match section.noun {
@@ -243,21 +186,6 @@ fn count(value: &Json) -> usize {
         Json::Array(list) => list.iter().map(count).sum(),
         _ => 1,
     }
-}
-
-/// Says whether a field differs only because it repeats the name.
-pub(super) fn follows(field: &FieldChange, before: &str, after: &str) -> bool {
-    let text = |value: &Option<Json>| value.as_ref().map(shown).unwrap_or_default();
-    let (old, new) = (text(&field.old), text(&field.new));
-    let stem = |name: &str| name.rsplit_once('-').map(|(stem, _)| stem.to_owned());
-    let same = |from: &str, to: &str| {
-        !from.is_empty() && old.contains(from) && old.replace(from, to) == new
-    };
-    if same(before, after) {
-        return true;
-    }
-    // A service's name begins with its component's.
-    matches!((stem(before), stem(after)), (Some(from), Some(to)) if from != to && same(&from, &to))
 }
 
 fn is_silent(path: &Path) -> bool {
@@ -313,95 +241,6 @@ fn summary(noun: &str, entry: &Json) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Returns how much weight a severity has.
-pub(super) fn weight(severity: &str) -> u8 {
-    match severity {
-        "critical" | "page" => 3,
-        "warning" => 2,
-        "info" | "none" => 1,
-        _ => 0,
-    }
-}
-
-/// Says whether an alert with another query fires less.
-pub(super) fn expression(alert: &str, old: &str, new: &str) -> Option<Risk> {
-    let (one, other) = (threshold(old), threshold(new));
-    match (one, other) {
-        (Some((left, sign, before)), Some((same, other, after)))
-            if left == same && sign == other =>
-        {
-            let rises = sign.starts_with('>');
-            let looser = if rises {
-                after > before
-            } else {
-                after < before
-            };
-            if !looser {
-                return None;
-            }
-            Some(ALERT_LOOSENED.risk(format!(
-                "alert `{alert}` fires at {sign} {after} instead of {before}"
-            )))
-        }
-        _ => Some(
-            ALERT_LOOSENED
-                .risk(format!("alert `{alert}` asks something else"))
-                .level(Level::Low),
-        ),
-    }
-}
-
-/// A number of a query, in millionths, so that it can be compared without rounding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Number(i128);
-
-impl std::fmt::Display for Number {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, part) = (self.0.abs() / 1_000_000, self.0.abs() % 1_000_000);
-        let text = format!("{sign}{whole}.{part:06}");
-        out.write_str(text.trim_end_matches('0').trim_end_matches('.'))
-    }
-}
-
-/// Splits a query at the comparison that ends it: what is compared, how, with which number.
-fn threshold(query: &str) -> Option<(&str, &str, Number)> {
-    let signs = [">=", "<=", ">", "<"];
-    let at = signs
-        .iter()
-        .filter_map(|sign| Some((query.rfind(sign)?, *sign)))
-        .max_by_key(|(at, sign)| (*at, sign.len()))?;
-    let (at, sign) = match at {
-        // `>=` is found as `>` and as itself.
-        (at, sign) if sign.len() == 1 && query[at..].starts_with(&format!("{sign}=")) => {
-            (at, &query[at..at + 2])
-        }
-        found => found,
-    };
-    let value = query[at + sign.len()..].trim();
-    let number = match value.split_once('/') {
-        Some((above, below)) => {
-            let (above, below) = (number(above.trim())?, number(below.trim())?);
-            (below.0 != 0).then(|| Number(above.0 * 1_000_000 / below.0))?
-        }
-        None => number(value)?,
-    };
-    Some((query[..at].trim(), sign, number))
-}
-
-fn number(text: &str) -> Option<Number> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 24;
-    if whole.is_empty() || !digits(whole) || !digits(part) {
-        return None;
-    }
-    let part: i128 = format!("{part:0<6}")[..6].parse().ok()?;
-    Some(Number(
-        sign * (whole.parse::<i128>().ok()? * 1_000_000 + part),
-    ))
 }
 
 /// Finds what is dangerous about a change.
@@ -467,7 +306,11 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
         }
         ("volume", Act::Changed) => {
             match words.as_slice() {
-                ["size"] if shorter_bytes(&before, &after) => {
+                // Engines know no sizes of volumes: there it is a number to plan with.
+                ["size"]
+                    if shorter_bytes(&before, &after)
+                        && text_at(new, &["environment", "target"]) == Some("kubernetes") =>
+                {
                     risks.push(VOLUME_SHRUNK.risk(format!(
                         "volume `{name}` is to shrink from {before} to {after}"
                     )));
@@ -972,144 +815,5 @@ fn whole(
             }
         }
         _ => {}
-    }
-}
-
-/// What a platform takes in sum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Totals {
-    /// Services.
-    pub services: usize,
-    /// Replicas, at the least.
-    pub replicas: u64,
-    /// Memory of them.
-    pub memory: Bytes,
-    /// Guaranteed processors of them.
-    pub cpu: MilliCpu,
-    /// Room of all volumes, for one replica each.
-    pub storage: Bytes,
-}
-
-/// Sums up what a platform takes.
-pub(super) fn totals(outline: &Json) -> Totals {
-    let mut totals = Totals::default();
-    let services = outline.get("services").and_then(Json::as_object);
-    for service in services.into_iter().flat_map(serde_json::Map::values) {
-        let replicas = at(service, &["replicas", "min"])
-            .and_then(Json::as_u64)
-            .unwrap_or(0);
-        totals.services += 1;
-        if !matches!(text_at(service, &["kind"]), Some("stateless" | "stateful")) {
-            continue;
-        }
-        totals.replicas += replicas;
-        let memory = text_at(service, &["memory"])
-            .and_then(Bytes::parse)
-            .unwrap_or_default();
-        let cpu = text_at(service, &["cpu"])
-            .and_then(MilliCpu::parse)
-            .unwrap_or_default();
-        totals.memory.0 = totals
-            .memory
-            .0
-            .saturating_add(memory.0.saturating_mul(replicas));
-        totals.cpu.0 = totals.cpu.0.saturating_add(cpu.0.saturating_mul(replicas));
-    }
-    let volumes = outline.get("volumes").and_then(Json::as_object);
-    for volume in volumes.into_iter().flat_map(serde_json::Map::values) {
-        let size = text_at(volume, &["size"])
-            .and_then(Bytes::parse)
-            .unwrap_or_default();
-        totals.storage.0 = totals.storage.0.saturating_add(size.0);
-    }
-    totals
-}
-
-/// Returns the dangers that only the whole shows: room that is taken.
-pub(super) fn room(old: &Json, new: &Json) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let (before, after) = (totals(old), totals(new));
-    let grown = |old: u64, new: u64| {
-        old > 0 && new > old && (new - old).saturating_mul(100) / old >= GROWTH
-    };
-    for (what, old, new, one, other) in [
-        (
-            "memory",
-            before.memory.0,
-            after.memory.0,
-            before.memory.to_string(),
-            after.memory.to_string(),
-        ),
-        (
-            "processors",
-            before.cpu.0,
-            after.cpu.0,
-            before.cpu.to_string(),
-            after.cpu.to_string(),
-        ),
-    ] {
-        if old == new {
-            continue;
-        }
-        let mut change = Change::new(Layer::Platform, "total", what);
-        change.act = Act::Changed;
-        change.old = Some(one.clone());
-        change.new = Some(other.clone());
-        if grown(old, new) {
-            change.risks.push(CAPACITY_GROWN.risk(format!(
-                "the platform takes {other} of {what} instead of {one}"
-            )));
-        }
-        changes.push(change);
-    }
-    let hosts = new.get("hosts").and_then(Json::as_object);
-    for (name, host) in hosts.into_iter().flatten() {
-        let full = |host: &Json| {
-            let bytes = |key: &str| {
-                text_at(host, &[key])
-                    .and_then(Bytes::parse)
-                    .map(|bytes| bytes.0)
-            };
-            let cpu = |key: &str| {
-                text_at(host, &[key])
-                    .and_then(MilliCpu::parse)
-                    .map(|cpu| cpu.0)
-            };
-            let part = |taken: Option<u64>, room: Option<u64>| {
-                room.filter(|room| *room > 0)
-                    .map_or(0, |room| taken.unwrap_or(0).saturating_mul(100) / room)
-            };
-            part(bytes("memory_taken"), bytes("memory")).max(part(cpu("cpu_taken"), cpu("cpu")))
-        };
-        let now = full(host);
-        let then = at(old, &["hosts", name]).map_or(0, full);
-        if now >= FULL && now > then {
-            let mut change = Change::new(Layer::Platform, "room", name);
-            change.act = Act::Changed;
-            change.old = Some(format!("{then} %"));
-            change.new = Some(format!("{now} %"));
-            change
-                .risks
-                .push(HOST_NEARLY_FULL.risk(format!("host `{name}` is {now} % full")));
-            changes.push(change);
-        }
-    }
-    changes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thresholds_are_compared_by_their_number() {
-        let looser = |old: &str, new: &str| expression("X", old, new).map(|risk| risk.level);
-        assert_eq!(looser("a > 80 / 100", "a > 90 / 100"), Some(Level::Medium));
-        assert_eq!(looser("a > 90 / 100", "a > 0.8"), None);
-        assert_eq!(looser("a < 5", "a < 3"), Some(Level::Medium));
-        assert_eq!(looser("a < 3", "a < 5"), None);
-        assert_eq!(looser("a >= 1.5", "a >= 1.25"), None);
-        assert_eq!(looser("a > 1", "b > 1"), Some(Level::Low));
-        assert_eq!(looser("up == 0", "up == 1"), Some(Level::Low));
     }
 }

@@ -5,6 +5,8 @@
 //! (`structure`, `fields`), and text for files without structure. A field that only says again what was said of the
 //! platform (`claim`) adds its effect there, and is not said twice. Nothing here reads a disk or runs a program.
 
+mod alerts;
+mod alike;
 mod claim;
 pub mod danger;
 pub mod effect;
@@ -14,6 +16,7 @@ mod images;
 mod meaning;
 pub mod origin;
 pub mod report;
+mod room;
 pub mod structure;
 mod units;
 
@@ -26,8 +29,8 @@ use crate::terms::Target;
 use danger::{Category, Level, Risk, WIDE_CHANGE};
 use effect::{Effect, Outcome};
 use fields::Path;
-pub use meaning::Totals;
 use origin::{Origin, Origins};
+pub use room::Totals;
 
 /// One environment of a side: the files of its bundle, and what is known of where they come from.
 pub struct Snapshot<'a> {
@@ -188,6 +191,8 @@ pub struct Change {
     pub files: BTreeSet<String>,
     /// Changed lines, for texts.
     pub lines: Option<String>,
+    /// Whether it only follows from another change that is said: a digest in a label, a script that names everything.
+    pub follows: bool,
 }
 
 impl Change {
@@ -209,6 +214,7 @@ impl Change {
             new_origins: Vec::new(),
             files: BTreeSet::new(),
             lines: None,
+            follows: false,
         }
     }
 
@@ -285,6 +291,11 @@ impl EnvironmentReview {
         }
     }
 
+    /// Returns the changes that do not only follow from others.
+    pub fn said(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| !change.follows)
+    }
+
     /// Returns all risks with the change that brings each, the worst first.
     pub fn risks(&self) -> Vec<(&Change, &Risk)> {
         let mut risks: Vec<(&Change, &Risk)> = self
@@ -299,10 +310,7 @@ impl EnvironmentReview {
     /// Counts changes by effect, the worst first, without those that have none of it.
     pub fn effects(&self) -> Vec<(Effect, usize)> {
         let count = |effect| {
-            let of = self
-                .changes
-                .iter()
-                .filter(|change| change.outcome.effect == effect);
+            let of = self.said().filter(|change| change.outcome.effect == effect);
             (effect, of.count())
         };
         let all = Effect::ALL.iter().map(|effect| count(*effect));
@@ -327,9 +335,9 @@ impl Review {
         self.environments.iter().all(|one| one.changes.is_empty())
     }
 
-    /// Returns the number of changes.
+    /// Returns the number of changes that do not only follow from others.
     pub fn len(&self) -> usize {
-        self.environments.iter().map(|one| one.changes.len()).sum()
+        self.environments.iter().map(|one| one.said().count()).sum()
     }
 
     /// Returns all risks.
@@ -422,7 +430,7 @@ fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>, options: Options) -> Environm
         (Some(one), Some(other)) => {
             let mut changes = meaning::compare(one, other);
             if !parity {
-                changes.extend(meaning::room(one, other));
+                changes.extend(room::compare(one, other));
             }
             changes
         }
@@ -447,6 +455,7 @@ fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>, options: Options) -> Environm
         change.tidy();
         origin::find(change, old, new);
     }
+    claim::restated(&mut changes);
     let all = changes.len();
     if options.ignore_declared {
         changes.retain(|change| !origin::is_declared(change));
@@ -454,7 +463,7 @@ fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>, options: Options) -> Environm
     let declared = all - changes.len();
     changes.sort_by(|one, other| key(one).cmp(&key(other)));
     let totals = match (&old.outline, &new.outline) {
-        (Some(one), Some(other)) => Some((meaning::totals(one), meaning::totals(other))),
+        (Some(one), Some(other)) => Some((room::totals(one), room::totals(other))),
         _ => None,
     };
     EnvironmentReview {

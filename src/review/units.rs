@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::effect::{self, Outcome};
 use super::fields::{self, at, shown, text_at};
 use super::structure::{Dialect, Format, Key, Unit, format_of, pair, parse};
-use super::{Act, Change, Layer, Snapshot, hazard, meaning};
+use super::{Act, Change, Layer, Snapshot, alike, hazard};
 use crate::bundle::{CHECKSUMS, INVENTORY};
 use crate::outline::OUTLINE;
 
@@ -167,7 +167,7 @@ fn renamed(ones: &BTreeMap<Key, Unit>, others: &BTreeMap<Key, Unit>) -> Vec<(Key
         let (left, right) = (by_name(gone), by_name(come));
         let (mut one, mut other): (Vec<&String>, Vec<&String>) =
             (left.keys().collect(), right.keys().collect());
-        let pairs = meaning::pairs(&mut one, &mut other, |before, after| {
+        let pairs = alike::pairs(&mut one, &mut other, |before, after| {
             let (before, after) = (&left[before], &right[after]);
             likeness(&ones[before], &others[after])
         });
@@ -192,7 +192,7 @@ fn likeness(old: &Unit, new: &Unit) -> usize {
     let different = fields::compare(&old.value, &new.value)
         .iter()
         .filter(|field| {
-            !meaning::follows(field, &old.key.name, &new.key.name) && !is_derived(field, old, new)
+            !alike::follows(field, &old.key.name, &new.key.name) && !is_derived(field, old, new)
         })
         .map(|field| {
             let count_one = |value: &Option<serde_json::Value>| value.as_ref().map_or(0, count);
@@ -291,7 +291,7 @@ fn changed(old: &Unit, new: &Unit, renamed_from: Option<&str>, found: &mut Vec<F
         words != ["metadata", "name"] || !(new.is_named_by_content() || renamed_from.is_some())
     });
     if let Some(from) = renamed_from {
-        all.retain(|field| !meaning::follows(field, from, &new.key.name));
+        all.retain(|field| !alike::follows(field, from, &new.key.name));
         let mut one = whole(new);
         one.act = Act::Renamed {
             from: from.to_owned(),
@@ -473,7 +473,8 @@ fn files(old: &Snapshot<'_>, new: &Snapshot<'_>, paths: &[&str], found: &mut Vec
         found.push(Found {
             change,
             dialect: Dialect::Plain,
-            derived: matches!(path, "README.md" | "RUNBOOK.md" | ".gitignore"),
+            // What stands at the top names everything that there is.
+            derived: !path.contains('/'),
         });
     };
     for (before, after) in moved(old, new, &gone, &come) {
@@ -512,7 +513,7 @@ fn moved(
     let (left, right) = (owned(gone), owned(come));
     let (mut one, mut other): (Vec<&String>, Vec<&String>) =
         (left.iter().collect(), right.iter().collect());
-    meaning::pairs(&mut one, &mut other, |before, after| {
+    alike::pairs(&mut one, &mut other, |before, after| {
         let (Some(old), Some(new)) = (old.text(before), new.text(after)) else {
             return 0;
         };

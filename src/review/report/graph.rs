@@ -81,7 +81,8 @@ pub(super) fn draw(one: &EnvironmentReview) -> Option<String> {
             spots.insert(name, at);
         }
     }
-    let width = LEFT * 2 + (columns.len() - 1) * COLUMN + WIDTH;
+    // Lines within the last column bend beyond it.
+    let width = LEFT * 4 + (columns.len() - 1) * COLUMN + WIDTH;
     let height = TOP + tallest * (HEIGHT + GAP) + 20;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \

@@ -6,7 +6,9 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::super::{Act, EnvironmentReview, Layer, Review};
-use super::{Group, categories, causes, effect, folded, graph, groups, headline, values};
+use super::{
+    Group, categories, causes, effect, folded, followers, graph, groups, headline, values,
+};
 
 static PAGE: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     let mut handlebars = Handlebars::new();
@@ -36,6 +38,7 @@ struct Environment {
     risks: Vec<RiskRow>,
     services: Vec<ServiceRow>,
     layers: Vec<LayerPart>,
+    followers: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -168,6 +171,7 @@ fn environment(one: &EnvironmentReview) -> Environment {
             })
             .filter(|part| part.count > 0)
             .collect(),
+        followers: followers(one),
     }
 }
 

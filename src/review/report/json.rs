@@ -138,6 +138,8 @@ struct Change {
     files: Vec<String>,
     /// Changed lines in unified format, for texts.
     diff: Option<String>,
+    /// Whether it only follows from another change.
+    follows: bool,
 }
 
 /// What is dangerous about a change.
@@ -268,5 +270,6 @@ fn change(one: &super::super::Change) -> Change {
         new_origins: one.new_origins.iter().map(Place::from).collect(),
         files: one.files.iter().cloned().collect(),
         diff: one.lines.clone(),
+        follows: one.follows,
     }
 }

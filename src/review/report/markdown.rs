@@ -3,7 +3,7 @@
 //! Summary and risks come first. What does not fit is left out from the end, and said to be.
 
 use super::super::{Act, Change, EnvironmentReview, Layer, Review};
-use super::{Group, causes, count, effect, folded, groups, headline, values};
+use super::{Group, causes, count, effect, folded, followers, groups, headline, values};
 
 /// The most letters, and bytes, that a report has. GitHub takes 65 536 characters in a comment.
 pub const LARGEST: usize = 60_000;
@@ -166,6 +166,9 @@ fn details(one: &EnvironmentReview, page: &mut Page) {
         page.room += close.len();
         page.add(close);
     }
+    if let Some(followers) = followers(one) {
+        page.add(&format!("{}\n\n", text(&followers)));
+    }
 }
 
 fn thing(alike: &[&Group<'_>], parity: bool) -> String {
@@ -276,8 +279,24 @@ fn text(text: &str) -> String {
     out
 }
 
+/// Writes words of Lakewright's own in a table, with names in backticks as code.
 fn cell(words: &str) -> String {
-    text(words)
+    let words = cut(words);
+    let parts: Vec<&str> = words.split('`').collect();
+    // A name with a backtick in it: nobody knows what is a name then.
+    if parts.len().is_multiple_of(2) {
+        return text(&words);
+    }
+    let parts = parts.iter().enumerate();
+    parts
+        .map(|(at, part)| {
+            if at % 2 == 0 {
+                text(part)
+            } else {
+                code_cell(part)
+            }
+        })
+        .collect()
 }
 
 /// Writes a code span that no backtick in it ends.

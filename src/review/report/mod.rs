@@ -8,7 +8,7 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::danger::{Category, Level, Risk};
 use super::effect::Effect;
@@ -29,7 +29,7 @@ fn headline(one: &EnvironmentReview) -> String {
         };
     }
     let mut text = count(
-        one.changes.len(),
+        one.said().count(),
         if one.parity { "difference" } else { "change" },
     );
     if one.declared > 0 {
@@ -97,7 +97,7 @@ struct Group<'r> {
 /// Gathers changes of one thing. They are sorted, so it stands together.
 fn groups(one: &EnvironmentReview) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for change in &one.changes {
+    for change in one.said() {
         match groups.last_mut() {
             Some(last)
                 if (last.layer, last.noun, last.name)
@@ -116,17 +116,37 @@ fn groups(one: &EnvironmentReview) -> Vec<Group<'_>> {
     groups
 }
 
+/// Names what only follows from other changes, in one line; nothing, if there is none.
+fn followers(one: &EnvironmentReview) -> Option<String> {
+    const NAMES: usize = 8;
+    let names: BTreeSet<String> = one
+        .changes
+        .iter()
+        .filter(|change| change.follows)
+        .map(|change| match change.layer {
+            Layer::File => change.name.clone(),
+            _ => format!("{} {}", change.noun, change.name),
+        })
+        .collect();
+    let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+    let more = match names.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| format!("Follows from that: {}{more}", shown.join(", ")))
+}
+
 /// Groups that have just the same changes, so that they can be said once, in the order of the first of each.
 fn folded<'g, 'r>(groups: &'g [Group<'r>]) -> Vec<Vec<&'g Group<'r>>> {
     let mut order: Vec<Vec<&Group<'_>>> = Vec::new();
-    let mut known: BTreeMap<Vec<(String, String, String, String)>, usize> = BTreeMap::new();
+    let mut known: BTreeMap<Vec<[String; 5]>, usize> = BTreeMap::new();
     for group in groups {
         // What comes or goes is named; only changes of fields repeat.
         let repeats = group.layer != Layer::File
             && group
                 .changes
                 .iter()
-                .all(|change| change.act == Act::Changed && change.lines.is_none());
+                .all(|change| change.act == Act::Changed);
         if !repeats {
             order.push(vec![group]);
             continue;

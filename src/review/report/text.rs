@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::danger::Level;
 use super::super::effect::Effect;
 use super::super::{Change, EnvironmentReview, Layer, Review};
-use super::{Group, causes, count, effect, folded, groups, headline, values};
+use super::{Group, causes, count, effect, folded, followers, groups, headline, values};
 
 /// Lines of one text's difference that are shown.
 const LINES: usize = 40;
@@ -168,6 +168,10 @@ fn environment(one: &EnvironmentReview, paint: &mut Paint) {
         for group in of_layer {
             thing(&group, one.parity, paint);
         }
+        paint.line("");
+    }
+    if let Some(followers) = followers(one) {
+        paint.line(&paint.dim(&followers));
         paint.line("");
     }
 }
