@@ -646,6 +646,21 @@ impl Host {
         io::stderr().is_terminal()
     }
 
+    /// Says whether a person could answer a question.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a person, and returns the answer without spaces around it: an empty one if there is none.
+    pub fn ask(&self, question: &str) -> Result<String, HostError> {
+        self.warn(question);
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| HostError::new("read from", Path::new("standard input"), error))?;
+        Ok(answer.trim().to_owned())
+    }
+
     /// Writes to standard output. A reader that has gone away (`| head`) is not an error.
     pub fn print(&self, text: &str) -> Result<(), HostError> {
         let mut out = io::stdout().lock();

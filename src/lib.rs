@@ -21,6 +21,7 @@ pub mod cli;
 
 pub mod compile;
 pub mod diagnostic;
+pub mod graph;
 pub mod host;
 pub mod names;
 pub mod observe;

@@ -94,11 +94,13 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bundle", &["host", "terms"]),
+    ("graph", &["platform", "terms"]),
     (
         "backend",
         &[
             "bundle",
             "diagnostic",
+            "graph",
             "names",
             "observe",
             "platform",
@@ -149,6 +151,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "check",
             "compile",
             "diagnostic",
+            "graph",
             "host",
             "names",
             "platform",
@@ -157,8 +160,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "review",
             "schema",
             "source",
+            "template",
             "terms",
             "topology",
+            "tree",
         ],
     ),
 ];

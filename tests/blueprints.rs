@@ -225,7 +225,7 @@ fn each_resolves_alone_on_every_target() {
 
 /// All topologies that people or tests build.
 fn topologies() -> Vec<String> {
-    let examples = support::names("examples")
+    let examples = support::examples()
         .into_iter()
         .map(|name| format!("examples/{name}/platform.toml"));
     let tests = support::names("tests/topologies")

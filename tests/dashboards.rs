@@ -24,7 +24,7 @@ use support::read;
 const LARGEST: usize = 500_000;
 
 fn topologies() -> Vec<String> {
-    let examples = support::names("examples").into_iter();
+    let examples = support::examples().into_iter();
     let examples = examples.map(|name| format!("examples/{name}/platform.toml"));
     let tests = support::names("tests/topologies").into_iter();
     let tests = tests.map(|name| format!("tests/topologies/{name}"));

@@ -50,7 +50,7 @@ fn differences(
 
 #[test]
 fn examples_compile_to_what_is_committed() {
-    let examples = support::names("examples");
+    let examples = support::examples();
     assert!(!examples.is_empty());
     let mut stale = Vec::new();
     for example in &examples {

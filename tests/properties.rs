@@ -827,7 +827,7 @@ fn tokens(text: &str) -> Vec<&str> {
 
 #[test]
 fn mutated_topologies_hold() {
-    let texts: Vec<String> = support::names("examples")
+    let texts: Vec<String> = support::examples()
         .into_iter()
         .map(|name| read(format!("examples/{name}/platform.toml")))
         .collect();

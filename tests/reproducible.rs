@@ -31,7 +31,7 @@ fn on_disk(folder: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
 
 #[test]
 fn twice_in_one_process() {
-    for example in support::names("examples") {
+    for example in support::examples() {
         let path = format!("examples/{example}/platform.toml");
         let once = || {
             let mut compiled = support::compile(&path, &read(&path), Library::default());
@@ -165,7 +165,7 @@ fn the_order_of_a_folder_does_not_matter() {
 #[test]
 fn a_bundle_says_nothing_of_where_it_was_made() {
     let root = support::root().display().to_string();
-    for example in support::names("examples") {
+    for example in support::examples() {
         let path = support::root().join(format!("examples/{example}/platform.toml"));
         let text = fs::read_to_string(&path).expect("the example");
         let name = path.display().to_string();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Session, Status};
+use super::{Session, Status, illegal_name};
 use crate::blueprint::{Blueprint, Library};
 use crate::compile::Compiler;
 use crate::diagnostic::Tally;
@@ -233,11 +233,7 @@ fn options(blueprint: &Blueprint) -> String {
 
 fn new(session: &Session<'_>, name: &str, output: &Path) -> Result<Status, HostError> {
     if !names::is_name(name) {
-        session.host.warn(&format!(
-            "error: `{}` is not a legal name\nhelp: use at most {} lower-case letters, digits and `-`, beginning with a letter\n",
-            name.escape_debug(),
-            names::LONGEST_NAME
-        ));
+        session.host.warn(&illegal_name(name));
         return Ok(Status::Failed);
     }
     let folder = output.join(name);

@@ -51,6 +51,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Format::Short => diagnostic::text::render_short(findings, sources),
         Format::Json => diagnostic::json::render(findings, sources),
         Format::Sarif => diagnostic::sarif::render(findings, sources),
+        Format::Github => diagnostic::annotations::github(findings, sources),
+        Format::Gitlab => diagnostic::annotations::gitlab(findings, sources),
     };
     session.host.print(&text)?;
     if text.is_empty() {

@@ -7,7 +7,10 @@ mod blueprint;
 mod build;
 mod check;
 mod diff;
+mod env;
 mod explain;
+mod graph;
+mod init;
 mod schema;
 mod secrets;
 mod verify;
@@ -27,6 +30,7 @@ use crate::blueprint::{Folder, Library};
 use crate::compile::Compiler;
 use crate::diagnostic::{self, Finding, Severity, Tally};
 use crate::host::{Host, HostError, Kind};
+use crate::names;
 use crate::source::Sources;
 use crate::topology::Topology;
 
@@ -83,6 +87,13 @@ enum Command {
     Verify(verify::Arguments),
     /// Say where a value comes from
     Explain(explain::Arguments),
+    /// Draw an environment: layers, zones, hosts and who connects to whom
+    Graph(graph::Arguments),
+    /// Make a topology to begin with, what git ignores, and a file for CI
+    Init(init::Arguments),
+    /// Change which environments a topology has
+    #[command(subcommand)]
+    Env(env::Command),
     /// Make the secrets of a bundle
     #[command(subcommand)]
     Secrets(secrets::Command),
@@ -111,6 +122,10 @@ enum Format {
     Json,
     /// SARIF 2.1.0, for code review tools
     Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Code Quality report of GitLab
+    Gitlab,
 }
 
 /// What all commands need.
@@ -145,6 +160,9 @@ pub fn run(host: &Host, arguments: Vec<OsString>) -> Status {
         Command::Diff(arguments) => diff::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Explain(arguments) => explain::run(&session, &arguments),
+        Command::Graph(arguments) => graph::run(&session, &arguments),
+        Command::Init(arguments) => init::run(&session, &arguments),
+        Command::Env(command) => env::run(&session, &command),
         Command::Secrets(command) => secrets::run(&session, &command),
         Command::Blueprint(command) => blueprint::run(&session, &command),
         Command::Schema(arguments) => schema::run(&session, &arguments),
@@ -295,6 +313,15 @@ impl Session<'_> {
             self.host.print(text)
         }
     }
+}
+
+/// Says that a name cannot be one.
+fn illegal_name(name: &str) -> String {
+    format!(
+        "error: `{}` is not a legal name\nhelp: use at most {} lower-case letters, digits and `-`, beginning with a letter\n",
+        name.escape_debug(),
+        names::LONGEST_NAME
+    )
 }
 
 /// Parses a command line without running it; the first argument is the program's own name. Holds documentation to it.

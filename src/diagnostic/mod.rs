@@ -1,8 +1,9 @@
 //! Findings: what any stage has to say to the user, and the rules they come from.
 //!
-//! Stages make [`Finding`]s; the `text`, `json` and `sarif` modules render them, all from the same struct. A finding
+//! Stages make [`Finding`]s; the `text`, `json`, `sarif` and `annotations` modules render them, all from the same struct. A finding
 //! names places by key path; [`locate`] turns them into bytes, lines and columns. This module depends on `source` only.
 
+pub mod annotations;
 pub mod json;
 pub mod locate;
 pub mod sarif;

@@ -6,6 +6,7 @@
 
 pub mod alerting;
 pub mod backup;
+pub mod edit;
 pub mod layer;
 pub mod written;
 

@@ -376,6 +376,10 @@ fn examples_name_their_schema() {
     ] {
         for entry in fs::read_dir(root().join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path().join(file);
+            // Beside the examples of topologies lie some of other things.
+            if folder == "examples" && !path.exists() {
+                continue;
+            }
             let text = fs::read_to_string(&path).expect("a file");
             let first = text.lines().next().unwrap_or_default();
             let expected = format!("#:schema ../../schemas/{schema}.schema.json");

@@ -40,6 +40,17 @@ pub fn names(folder: impl AsRef<Path>) -> Vec<String> {
     names
 }
 
+/// The names of the examples: the folders of `examples/` with a topology.
+pub fn examples() -> Vec<String> {
+    let mut examples = names("examples");
+    examples.retain(|name| {
+        root()
+            .join(format!("examples/{name}/platform.toml"))
+            .exists()
+    });
+    examples
+}
+
 /// All files below a folder by their path in it.
 pub fn files(folder: impl AsRef<Path>) -> BTreeMap<String, Vec<u8>> {
     let folder = root().join(folder);

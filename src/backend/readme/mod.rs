@@ -12,6 +12,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::order::Order;
+use crate::graph::Graph;
 use crate::platform::{Component, FlowReason, Kind, Platform};
 use crate::terms::{Locale, SecretKind};
 
@@ -64,6 +65,8 @@ fn markdown(text: &str) -> String {
 pub(crate) struct Common<'p> {
     platform: &'p str,
     environment: &'p str,
+    /// The platform as a Mermaid flowchart.
+    graph: String,
     components: Vec<ComponentRow<'p>>,
     left_out: Vec<LeftOut<'p>>,
     host_settings: Vec<SettingRow<'p>>,
@@ -186,6 +189,7 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
     Common {
         platform: &platform.name,
         environment: &platform.environment.name,
+        graph: Graph::of(platform).mermaid(),
         components: components
             .clone()
             .map(|(_, component)| ComponentRow {
