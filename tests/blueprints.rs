@@ -16,7 +16,7 @@ use std::sync::Arc;
 use lakewright::blueprint::logs::LogFormat;
 use lakewright::blueprint::model::{FileSpec, Workload};
 use lakewright::blueprint::monitoring::{ALERTS_FILE, FilledWords, METRICS_FILE};
-use lakewright::blueprint::{Blueprint, Library, SCHEMA, dashboard};
+use lakewright::blueprint::{Blueprint, Library, SCHEMA, backup, dashboard};
 use lakewright::cli::try_alone;
 use lakewright::compile::Compiler;
 use lakewright::diagnostic::{self, Severity};
@@ -62,6 +62,8 @@ fn all_folders_are_embedded() {
     for name in names() {
         let (blueprint, _) = load(&name);
         let mut embedded: Vec<String> = blueprint.files.keys().cloned().collect();
+        // The compiler's own, given to all that are backed up.
+        embedded.retain(|file| file != backup::PROGRAM);
         embedded.push("blueprint.toml".to_owned());
         embedded.sort();
         let there: Vec<String> = support::files(format!("blueprints/{name}"))
@@ -191,7 +193,7 @@ fn every_file_is_used_and_every_file_named_exists() {
             );
         }
         // Found by their names.
-        named.extend([METRICS_FILE, ALERTS_FILE, "dashboard.toml"]);
+        named.extend([METRICS_FILE, ALERTS_FILE, "dashboard.toml", backup::PROGRAM]);
         for file in blueprint.files.keys().filter(|file| *file != "README.md") {
             // A template may also be part of another.
             let part = blueprint.files.iter().any(|(other, id)| {

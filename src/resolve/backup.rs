@@ -269,9 +269,9 @@ impl CronDateTime for Moment {
     }
 }
 
-/// The first of January 2026: where schedules are looked at, for a few years.
+/// The first of January 2026: where schedules are looked at, for long enough to see the 29th of February twice.
 const BEGIN: Moment = Moment(1_767_225_600);
-const YEARS: i64 = 5 * 366 * DAY;
+const YEARS: i64 = 9 * 366 * DAY;
 
 /// Returns the longest time from one run of a schedule to the next. One that runs hardly ever has a gap of years.
 pub(super) fn widest_gap(schedule: &str) -> Seconds {

@@ -100,14 +100,14 @@ pub struct Copies {
 fn filled(written: &str) -> Filled {
     Filled {
         written: written.to_owned(),
-        parsed: Text::parse(written).expect("texts of backups are parsed in every test"),
+        parsed: Text::parse(written).expect("its texts are parsed in every test"),
     }
 }
 
 fn expr(written: &str) -> Expr {
     Expr {
         written: written.to_owned(),
-        parsed: Expression::parse(written).expect("conditions of backups are parsed in every test"),
+        parsed: Expression::parse(written).expect("its conditions are parsed in every test"),
     }
 }
 
