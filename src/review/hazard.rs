@@ -131,10 +131,21 @@ pub(super) fn find(old: Option<&Unit>, new: Option<&Unit>, changes: &[FieldChang
                 }
                 parts(old, new, change, &mut found);
             }
+            if let Some(first) = changes.first()
+                && is_suspended(old)
+                && is_suspended(new)
+            {
+                let text = format!("{} stays suspended: nothing of this is applied", named(new));
+                push(&mut found, &first.path, SUSPENDED.risk(text));
+            }
         }
         (None, None) => {}
     }
     found
+}
+
+fn is_suspended(unit: &Unit) -> bool {
+    unit.value.pointer("/spec/suspend") == Some(&Json::Bool(true))
 }
 
 fn named(unit: &Unit) -> String {
@@ -781,7 +792,7 @@ fn added(unit: &Unit, found: &mut Vec<Hazard>) {
     if unit.key.dialect == Dialect::Kubernetes && kind == "PeerAuthentication" {
         return;
     }
-    if unit.value.get("spec").and_then(|spec| spec.get("suspend")) == Some(&Json::Bool(true)) {
+    if is_suspended(unit) {
         found.push((None, SUSPENDED.risk(format!("{name} comes suspended"))));
     }
 }
