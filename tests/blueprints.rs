@@ -193,7 +193,13 @@ fn every_file_is_used_and_every_file_named_exists() {
             );
         }
         // Found by their names.
-        named.extend([METRICS_FILE, ALERTS_FILE, "dashboard.toml", backup::FILE_NAME, backup::PROGRAM]);
+        named.extend([
+            METRICS_FILE,
+            ALERTS_FILE,
+            "dashboard.toml",
+            backup::FILE_NAME,
+            backup::PROGRAM,
+        ]);
         for file in blueprint.files.keys().filter(|file| *file != "README.md") {
             // A template may also be part of another.
             let part = blueprint.files.iter().any(|(other, id)| {

@@ -132,7 +132,7 @@ fn what_init_does_not_understand_it_says() {
 #[test]
 fn an_environment_begins_as_a_copy() {
     let scratch = scratch();
-    let path = write(&scratch.path().join("platform.toml"), &read(LAKEHOUSE));
+    let path = write(&scratch.path().join("platform.toml"), read(LAKEHOUSE));
     let add = |name: &str, from: &str| {
         run(lakewright()
             .current_dir(scratch.path())

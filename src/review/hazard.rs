@@ -32,11 +32,11 @@ impl Leaf<'_> {
         self.new.is_some_and(|value| shown(value) == text)
     }
 
-    fn old(&self) -> String {
+    fn before(&self) -> String {
         self.old.map(shown).unwrap_or_default()
     }
 
-    fn new(&self) -> String {
+    fn after(&self) -> String {
         self.new.map(shown).unwrap_or_default()
     }
 
@@ -191,7 +191,7 @@ fn rights(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
             } else if matches!(last, "hostNetwork" | "hostPID" | "hostIPC") && turned_on {
                 add(HOST_ACCESS.risk(format!("{name} shares its node's {}", &last[4..])));
             } else if ends(&words, &["hostPath", "path"]) && leaf.new.is_some() {
-                add(HOST_ACCESS.risk(format!("{name} sees {} of its node", leaf.new())));
+                add(HOST_ACCESS.risk(format!("{name} sees {} of its node", leaf.after())));
             } else if last.starts_with("pod-security.kubernetes.io/enforce")
                 && !last.ends_with("version")
             {
@@ -202,7 +202,7 @@ fn rights(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                         .position(|known| *known == text)
                         .unwrap_or(0)
                 };
-                if !leaf.fresh && rank(leaf.new()) < rank(leaf.old()) {
+                if !leaf.fresh && rank(leaf.after()) < rank(leaf.before()) {
                     add(PRIVILEGE_ADDED.risk(format!("{name} lets pods in that are less confined")));
                 }
             } else if last == "automountServiceAccountToken" && turned_on {
@@ -221,11 +221,11 @@ fn rights(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 add(PRIVILEGE_ADDED
                     .risk(format!("{name} no longer gives up the capability {last}")));
             } else if words.first() == Some(&"security_opt")
-                && (leaf.new.is_none() || leaf.new().contains("unconfined"))
+                && (leaf.new.is_none() || leaf.after().contains("unconfined"))
             {
                 add(PRIVILEGE_ADDED.risk(format!("{name} is less confined: {}", leaf.path)));
             } else if words == ["user"]
-                && (is_root(&leaf.new()) && !(leaf.old.is_some() && is_root(&leaf.old())))
+                && (is_root(&leaf.after()) && !(leaf.old.is_some() && is_root(&leaf.before())))
             {
                 add(PRIVILEGE_ADDED.risk(format!("{name} may run as root")));
             } else if words == ["read_only"] && leaf.was("true") {
@@ -241,15 +241,15 @@ fn rights(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 )));
             } else if words.first() == Some(&"volumes")
                 && last == "source"
-                && leaf.new().starts_with('/')
+                && leaf.after().starts_with('/')
             {
-                add(HOST_ACCESS.risk(format!("{name} sees {} of its machine", leaf.new())));
+                add(HOST_ACCESS.risk(format!("{name} sees {} of its machine", leaf.after())));
             } else if words.first() == Some(&"volumes") && last == "read_only" && leaf.was("true") {
                 add(HOST_ACCESS
                     .risk(format!("{name} may write where it could only read"))
                     .level(Level::Medium));
             } else if words.first() == Some(&"devices") && leaf.new.is_some() {
-                add(HOST_ACCESS.risk(format!("{name} has the device {}", leaf.new())));
+                add(HOST_ACCESS.risk(format!("{name} has the device {}", leaf.after())));
             }
         }
         _ => {}
@@ -294,13 +294,13 @@ fn api_rights(unit: &Unit, leaf: &Leaf<'_>, words: &[&str], found: &mut Vec<Haza
                 push(
                     found,
                     &leaf.path,
-                    ROLE_WIDENED.risk(format!("{name} gives its role to `{}` too", leaf.new())),
+                    ROLE_WIDENED.risk(format!("{name} gives its role to `{}` too", leaf.after())),
                 );
             } else if ends(words, &["roleRef", "name"]) && leaf.new.is_some() {
                 push(
                     found,
                     &leaf.path,
-                    ROLE_WIDENED.risk(format!("{name} gives the role `{}`", leaf.new())),
+                    ROLE_WIDENED.risk(format!("{name} gives the role `{}`", leaf.after())),
                 );
             }
         }
@@ -318,16 +318,16 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
     match (unit.key.dialect, unit.key.kind.as_str()) {
         (Dialect::Kubernetes, "Service") => {
             if words == ["spec", "type"]
-                && matches!(leaf.new().as_str(), "LoadBalancer" | "NodePort")
+                && matches!(leaf.after().as_str(), "LoadBalancer" | "NodePort")
             {
                 add(PORT_PUBLISHED.risk(format!(
                     "{name} is reached from outside the cluster ({})",
-                    leaf.new()
+                    leaf.after()
                 )));
             } else if has(&words, "loadBalancerSourceRanges") && leaf.new.is_none() {
                 add(BIND_WIDENED.risk(format!("{name} no longer asks where connections come from")));
             } else if has(&words, "externalIPs") && came {
-                add(PORT_PUBLISHED.risk(format!("{name} is reached under {}", leaf.new())));
+                add(PORT_PUBLISHED.risk(format!("{name} is reached under {}", leaf.after())));
             }
         }
         (
@@ -338,12 +338,12 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 || ends(&words, &["hostnames", "*"])
                 || ends(&words, &["spec", "hosts", "*"]);
             if host && leaf.new.is_some() {
-                add(HOST_PUBLISHED.risk(format!("{name} answers for `{}`", leaf.new())));
+                add(HOST_PUBLISHED.risk(format!("{name} answers for `{}`", leaf.after())));
             }
         }
         (Dialect::Kubernetes, "Gateway") => {
             if (last == "hostname" || ends(&words, &["hosts", "*"])) && leaf.new.is_some() {
-                add(HOST_PUBLISHED.risk(format!("{name} answers for `{}`", leaf.new())));
+                add(HOST_PUBLISHED.risk(format!("{name} answers for `{}`", leaf.after())));
             } else if last == "protocol" && leaf.is("HTTP") && leaf.was("HTTPS") {
                 add(TLS_WEAKENED.risk(format!("{name} speaks HTTP where it spoke HTTPS")));
             } else if (ends(&words, &["listeners", "*", "port"])
@@ -351,12 +351,12 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 || ends(&words, &["listeners", "#", "port"]))
                 && leaf.new.is_some()
             {
-                add(PORT_PUBLISHED.risk(format!("{name} listens on port {}", leaf.new())));
+                add(PORT_PUBLISHED.risk(format!("{name} listens on port {}", leaf.after())));
             }
         }
         (Dialect::Kubernetes, "NetworkPolicy") => {
             let opened = came && (has(&words, "ingress") || has(&words, "egress"));
-            if ends(&words, &["ipBlock", "cidr"]) && leaf.new().ends_with("/0") {
+            if ends(&words, &["ipBlock", "cidr"]) && leaf.after().ends_with("/0") {
                 let direction = if has(&words, "egress") {
                     "may reach any address"
                 } else {
@@ -380,7 +380,7 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 add(FLOW_ADDED.risk(format!(
                     "{name} allows more: {} {}",
                     short(&leaf.path),
-                    leaf.new()
+                    leaf.after()
                 )));
             } else if words == ["spec", "action"] && leaf.was("DENY") {
                 add(POLICY_REMOVED.risk(format!("{name} no longer refuses")));
@@ -389,17 +389,17 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
         (Dialect::Kubernetes, "PeerAuthentication") => {
             const MODES: &[&str] = &["DISABLE", "PERMISSIVE", "UNSET", "STRICT"];
             let rank = |text: String| MODES.iter().position(|mode| *mode == text).unwrap_or(2);
-            if last == "mode" && leaf.new.is_some() && rank(leaf.new()) < 2 {
+            if last == "mode" && leaf.new.is_some() && rank(leaf.after()) < 2 {
                 add(TLS_WEAKENED.risk(format!(
                     "{name}: mutual TLS is {}",
-                    leaf.new().to_lowercase()
+                    leaf.after().to_lowercase()
                 )));
-            } else if last == "mode" && rank(leaf.new()) < rank(leaf.old()) {
+            } else if last == "mode" && rank(leaf.after()) < rank(leaf.before()) {
                 add(TLS_WEAKENED.risk(format!("{name}: mutual TLS is no longer strict")));
             }
         }
         (Dialect::Kubernetes, "ServiceEntry") if ends(&words, &["hosts", "*"]) && came => {
-            add(EGRESS_WIDENED.risk(format!("the platform may reach `{}` outside", leaf.new())));
+            add(EGRESS_WIDENED.risk(format!("the platform may reach `{}` outside", leaf.after())));
         }
         (Dialect::Kubernetes, "Sidecar")
             if ends(&words, &["outboundTrafficPolicy", "mode"]) && leaf.is("ALLOW_ANY") =>
@@ -410,7 +410,7 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
         }
         (Dialect::Kubernetes, _) => {
             if last == "hostPort" && leaf.new.is_some() {
-                add(PORT_PUBLISHED.risk(format!("{name} has port {} of its node", leaf.new())));
+                add(PORT_PUBLISHED.risk(format!("{name} has port {} of its node", leaf.after())));
             } else if last == "sidecar.istio.io/inject" && leaf.is("false") && !leaf.fresh {
                 add(TLS_WEAKENED.risk(format!(
                     "{name} leaves the mesh: its connections are plain and unchecked"
@@ -422,7 +422,7 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                 if last == "published" && leaf.new.is_some() {
                     let inside = ports_of(unit).iter().any(|port| {
                         text_at(port, &["host_ip"]) == Some("127.0.0.1")
-                            && port.get("published").map(shown) == Some(leaf.new())
+                            && port.get("published").map(shown) == Some(leaf.after())
                     });
                     let level = if inside { Level::Low } else { Level::High };
                     let to = if inside {
@@ -431,13 +431,13 @@ fn exposure(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
                         "everybody who reaches the machine"
                     };
                     add(PORT_PUBLISHED
-                        .risk(format!("{name} opens port {} to {to}", leaf.new()))
+                        .risk(format!("{name} opens port {} to {to}", leaf.after()))
                         .level(level));
                 } else if last == "host_ip" && (leaf.was("127.0.0.1") || leaf.was("::1")) {
                     add(BIND_WIDENED
                         .risk(format!("{name} is no longer bound to this machine alone")));
                 } else if leaf.new.is_some() && matches!(leaf.path.0.last(), Some(Step::Item(_))) {
-                    add(PORT_PUBLISHED.risk(format!("{name} opens port {}", leaf.new())));
+                    add(PORT_PUBLISHED.risk(format!("{name} opens port {}", leaf.after())));
                 }
             } else if words.len() == 2
                 && words.first() == Some(&"networks")
@@ -480,12 +480,12 @@ fn tls(unit: &Unit, leaf: &Leaf<'_>, words: &[&str], found: &mut Vec<Hazard>) {
         || last == "minversion"
     {
         if leaf.old.is_some()
-            && leaf.new().replace(['_', 'V'], "") < leaf.old().replace(['_', 'V'], "")
+            && leaf.after().replace(['_', 'V'], "") < leaf.before().replace(['_', 'V'], "")
         {
             push(
                 found,
                 &leaf.path,
-                TLS_WEAKENED.risk(format!("{name} accepts {} again", leaf.new())),
+                TLS_WEAKENED.risk(format!("{name} accepts {} again", leaf.after())),
             );
         }
     } else if unit.key.kind == "DestinationRule"
@@ -545,16 +545,16 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
     } else if counts && leaf.numbers().is_some_and(|(old, new)| new < old) {
         add(REPLICAS_REDUCED.risk(format!(
             "{name} runs {} times instead of {}",
-            leaf.new(),
-            leaf.old()
+            leaf.after(),
+            leaf.before()
         )));
     } else if words == ["spec", "maxReplicas"] && leaf.numbers().is_some_and(|(old, new)| new < old)
     {
         add(REPLICAS_REDUCED
             .risk(format!(
                 "{name} grows to {} at most, not {}",
-                leaf.new(),
-                leaf.old()
+                leaf.after(),
+                leaf.before()
             ))
             .level(Level::Low));
     } else if last == "suspend" {
@@ -572,8 +572,8 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
     }) {
         add(VOLUME_SHRUNK.risk(format!(
             "a volume of {name} is to shrink from {} to {}",
-            leaf.old(),
-            leaf.new()
+            leaf.before(),
+            leaf.after()
         )));
     } else if matches!(last, "storageClassName" | "storageClass") && leaf.old.is_some() {
         add(VOLUME_EMPTIED.risk(format!(
@@ -585,11 +585,11 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
         && leaf.was("Retain")
     {
         add(RECLAIM_DELETES.risk(format!("{name} deletes volumes with their claims")));
-    } else if last.to_lowercase().contains("retention") && shorter(&leaf.old(), &leaf.new()) {
+    } else if last.to_lowercase().contains("retention") && shorter(&leaf.before(), &leaf.after()) {
         add(RETENTION_SHORTENED.risk(format!(
             "{name} keeps {} instead of {}",
-            leaf.new(),
-            leaf.old()
+            leaf.after(),
+            leaf.before()
         )));
     } else if last == "whenUnsatisfiable" && leaf.was("DoNotSchedule") {
         add(SPREAD_REMOVED.risk(format!("{name} may stand in one zone")));
@@ -600,15 +600,15 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
     } else if unit.key.kind == "PodDisruptionBudget" {
         let grown = leaf.numbers().map(|(old, new)| new > old).or_else(|| {
             let percent = |value: String| value.trim_end_matches('%').parse::<u32>().ok();
-            Some(percent(leaf.new())? > percent(leaf.old())?)
+            Some(percent(leaf.after())? > percent(leaf.before())?)
         });
         if (last == "maxUnavailable" && grown == Some(true))
             || (last == "minAvailable" && grown == Some(false))
         {
             add(BUDGET_LOOSENED.risk(format!(
                 "{name}: {last} is {} instead of {}",
-                leaf.new(),
-                leaf.old()
+                leaf.after(),
+                leaf.before()
             )));
         }
     } else if last == "memory" && has(&words, "limits") {
@@ -617,8 +617,8 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
         } else if leaf.numbers().is_some_and(|(old, new)| new < old) {
             add(MEMORY_LOWERED.risk(format!(
                 "{name} gets {} instead of {}",
-                leaf.new(),
-                leaf.old()
+                leaf.after(),
+                leaf.before()
             )));
         }
     } else if ends(&words, &["randomSamplingPercentage"])
@@ -626,8 +626,8 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
     {
         add(TRACES_REDUCED.risk(format!(
             "{} % of requests are traced instead of {} %",
-            leaf.new(),
-            leaf.old()
+            leaf.after(),
+            leaf.before()
         )));
     }
     let is_image = match unit.key.dialect {
@@ -636,7 +636,7 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
         Dialect::Plain => false,
     };
     if is_image && leaf.old.is_some() && leaf.new.is_some() {
-        for risk in images::risks(&name, &leaf.old(), &leaf.new()) {
+        for risk in images::risks(&name, &leaf.before(), &leaf.after()) {
             add(risk);
         }
     }
@@ -645,11 +645,11 @@ fn decline(unit: &Unit, leaf: &Leaf<'_>, found: &mut Vec<Hazard>) {
             text.rsplit_once('-')
                 .map_or(text.clone(), |(_, version)| version.to_owned())
         };
-        if images::is_major(&version(leaf.old()), &version(leaf.new())) {
+        if images::is_major(&version(leaf.before()), &version(leaf.after())) {
             add(VERSION_MAJOR.risk(format!(
                 "{name}: chart {} instead of {}",
-                leaf.new(),
-                leaf.old()
+                leaf.after(),
+                leaf.before()
             )));
         }
     }
@@ -668,26 +668,26 @@ fn alert_rules(leaf: &Leaf<'_>, words: &[&str], found: &mut Vec<Hazard>) {
         return;
     }
     match field {
-        ["for"] if longer(&leaf.old(), &leaf.new()) => {
+        ["for"] if longer(&leaf.before(), &leaf.after()) => {
             let risk = ALERT_LOOSENED.risk(format!(
                 "alert `{alert}` must hold for {} instead of {}",
-                leaf.new(),
-                none(leaf.old())
+                leaf.after(),
+                none(leaf.before())
             ));
             push(found, &leaf.path, risk);
         }
         ["labels", "severity"]
-            if super::alerts::weight(&leaf.new()) < super::alerts::weight(&leaf.old()) =>
+            if super::alerts::weight(&leaf.after()) < super::alerts::weight(&leaf.before()) =>
         {
             let risk = ALERT_SILENCED.risk(format!(
                 "alert `{alert}` is {} instead of {}",
-                none(leaf.new()),
-                leaf.old()
+                none(leaf.after()),
+                leaf.before()
             ));
             push(found, &leaf.path, risk);
         }
         ["expr"] => {
-            if let Some(risk) = super::alerts::expression(alert, &leaf.old(), &leaf.new()) {
+            if let Some(risk) = super::alerts::expression(alert, &leaf.before(), &leaf.after()) {
                 push(found, &leaf.path, risk);
             }
         }

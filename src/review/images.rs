@@ -31,7 +31,7 @@ fn split(image: &str) -> Reference<'_> {
 
 /// Returns the numbers that a version begins with; nothing, if it begins with none.
 fn numbers(version: &str) -> Vec<u64> {
-    let version = version.trim_start_matches(|letter: char| letter == 'v' || letter == 'V');
+    let version = version.trim_start_matches(['v', 'V']);
     let end = version
         .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
         .unwrap_or(version.len());

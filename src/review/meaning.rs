@@ -375,17 +375,18 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
             )));
         }
         ("host", Act::Removed) => risks.push(ZONE_LOST.risk(format!("host `{name}` is gone"))),
-        ("host", Act::Changed) if matches!(words.as_slice(), ["memory" | "cpu"]) => {
-            if shorter_bytes(&before, &after) || less_cpu(&before, &after) {
-                risks.push(
-                    ZONE_LOST
-                        .risk(format!(
-                            "host `{name}` has {after} of {} instead of {before}",
-                            words[0]
-                        ))
-                        .level(Level::Low),
-                );
-            }
+        ("host", Act::Changed)
+            if matches!(words.as_slice(), ["memory" | "cpu"])
+                && (shorter_bytes(&before, &after) || less_cpu(&before, &after)) =>
+        {
+            risks.push(
+                ZONE_LOST
+                    .risk(format!(
+                        "host `{name}` has {after} of {} instead of {before}",
+                        words[0]
+                    ))
+                    .level(Level::Low),
+            );
         }
         ("certificate", Act::Removed) => {
             let services = at(old, &["certificates", &name, "services"]).and_then(Json::as_array);

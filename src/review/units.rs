@@ -143,23 +143,15 @@ fn units(ones: Vec<Unit>, others: Vec<Unit>, found: &mut Vec<Found>) {
 
 /// Pairs units that have other names on both sides, but are alike.
 fn renamed(ones: &BTreeMap<Key, Unit>, others: &BTreeMap<Key, Unit>) -> Vec<(Key, Key)> {
-    let mut kinds: BTreeMap<(Dialect, &str, &str), (Vec<&Key>, Vec<&Key>)> = BTreeMap::new();
-    for key in ones.keys() {
-        kinds
-            .entry((key.dialect, &key.kind, &key.group))
-            .or_default()
-            .0
-            .push(key);
-    }
-    for key in others.keys() {
-        kinds
-            .entry((key.dialect, &key.kind, &key.group))
-            .or_default()
-            .1
-            .push(key);
+    let kind = |key: &Key| (key.dialect, key.kind.clone(), key.group.clone());
+    let mut kinds: BTreeMap<_, [Vec<&Key>; 2]> = BTreeMap::new();
+    for (side, units) in [ones, others].into_iter().enumerate() {
+        for key in units.keys() {
+            kinds.entry(kind(key)).or_default()[side].push(key);
+        }
     }
     let mut found = Vec::new();
-    for (gone, come) in kinds.values() {
+    for [gone, come] in kinds.values() {
         let name = |key: &Key| format!("{}/{}", key.namespace, key.name);
         let by_name = |keys: &[&Key]| -> BTreeMap<String, Key> {
             keys.iter().map(|key| (name(key), (*key).clone())).collect()
