@@ -230,19 +230,29 @@ apply 'the platform' manifests/10-platform
 apply 'wave 1 of 5' \
   manifests/20-alertmanager/00-rules.yaml \
   manifests/20-alertmanager/10-server.yaml \
+  manifests/20-backups/00-rules.yaml \
+  manifests/20-backups/10-gateway.yaml \
   manifests/20-blackbox/00-rules.yaml \
   manifests/20-blackbox/10-exporter.yaml \
   manifests/20-elasticsearch/00-rules.yaml \
   manifests/20-elasticsearch/10-node.yaml \
   manifests/20-kube-state-metrics/00-rules.yaml \
   manifests/20-kube-state-metrics/10-server.yaml \
+  manifests/20-minio/00-claims.yaml \
   manifests/20-minio/00-rules.yaml \
+  manifests/20-minio/10-backup.yaml \
+  manifests/20-minio/10-drill.yaml \
+  manifests/20-minio/10-restore.yaml \
   manifests/20-minio/10-server.yaml \
   manifests/20-otel-collector/00-rules.yaml \
   manifests/20-otel-collector/10-collector.yaml \
+  manifests/20-postgresql/00-claims.yaml \
   manifests/20-postgresql/00-cluster.yaml \
   manifests/20-postgresql/00-queries.yaml \
   manifests/20-postgresql/00-rules.yaml \
+  manifests/20-postgresql/10-backup.yaml \
+  manifests/20-postgresql/10-drill.yaml \
+  manifests/20-postgresql/10-restore.yaml \
   manifests/20-postgresql/10-server.yaml \
   manifests/20-prometheus/00-rules.yaml \
   manifests/20-prometheus/00-self.yaml \
@@ -265,6 +275,7 @@ reached 300 Ready Certificate.v1.cert-manager.io/elasticsearch
 reached 1200 Ready Cluster.v1.postgresql.cnpg.io/postgresql
 reached 1500 Available Prometheus.v1.monitoring.coreos.com/prometheus
 rolled_out 610 statefulset/alertmanager
+rolled_out 365 statefulset/backups
 rolled_out 340 deployment/blackbox
 rolled_out 1305 statefulset/elasticsearch
 rolled_out 395 deployment/kube-state-metrics
@@ -349,9 +360,15 @@ if [ -n "${prune}" ]; then
     elasticsearch-13d5d3eac9 \
     elasticsearch-access-ce0d78a12b \
     elasticsearch-exporter-9a2bc369d7 \
+    minio-backup-856992a22b \
+    minio-drill-856992a22b \
+    minio-restore-856992a22b \
     minio-buckets-3f5acfc57e \
     otel-collector-223c775150 \
     postgresql-queries \
+    postgresql-backup-f85329ef8e \
+    postgresql-drill-f85329ef8e \
+    postgresql-restore-f85329ef8e \
     postgresql-databases-fe4c9e63b7 \
     valkey-exporter-0d6bd1523e \
     valkey-9b04d88af0 \
@@ -363,7 +380,7 @@ if [ -n "${prune}" ]; then
     dremio-executor-eabf4e3153 \
     dremio-init-ffb47c8839 \
     dremio-metrics-3cb8ad43b4 \
-    grafana-5ca27fc784 \
+    grafana-3091f4a696 \
     jaeger-cleaner-35ef60e911 \
     jaeger-8a48f048fa \
     superset-init-d0a17dcede \

@@ -254,6 +254,8 @@ secret airbyte-admin-client-id-v1 value
 secret airbyte-admin-client-secret-v1 value
 secret airbyte-admin-password-v1 value
 secret airbyte-jwt-signature-v1 value
+secret backup-identity-v1 value
+secret backup-store-v1 username password
 secret dremio-admin-v1 username password
 secret dremio-dbt-engine-v1 username password
 secret dremio-metrics-v1 username password
@@ -267,6 +269,7 @@ secret grafana-metrics-v1 username password
 secret grafana-secret-key-v1 value
 secret minio-airbyte-lake-v1 username password
 secret minio-airbyte-storage-v1 username password
+secret minio-backup-mirror-v1 value
 secret minio-dremio-storage-v1 username password
 secret minio-metrics-v1 username password
 secret minio-metrics-token-v1 value
@@ -294,6 +297,8 @@ fi
 
 # --- images that are built
 note './images.sh pushes registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c'
+note './images.sh pushes registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66'
+note './images.sh pushes registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54'
 note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a'
 
 # --- settings of nodes, which the API does not tell

@@ -100,6 +100,8 @@ secret airbyte-admin-client-id-v1 airbyte-admin-client-id
 secret airbyte-admin-client-secret-v1 airbyte-admin-client-secret
 secret airbyte-admin-password-v1 airbyte-admin-password
 secret airbyte-jwt-signature-v1 airbyte-jwt-signature
+secret backup-identity-v1 backup-identity
+secret backup-store-v1 backup-store lakehouse-backup
 secret dremio-admin-v1 dremio-admin admin
 secret dremio-dbt-engine-v1 dremio-dbt-engine dbt_engine
 secret dremio-metrics-v1 dremio-metrics metrics
@@ -113,6 +115,7 @@ secret grafana-metrics-v1 grafana-metrics metrics
 secret grafana-secret-key-v1 grafana-secret-key
 secret minio-airbyte-lake-v1 minio-airbyte-lake airbyte-lake
 secret minio-airbyte-storage-v1 minio-airbyte-storage airbyte-storage
+secret minio-backup-mirror-v1 minio-backup-mirror
 secret minio-dremio-storage-v1 minio-dremio-storage dremio-storage
 secret minio-metrics-v1 minio-metrics metrics
 secret minio-metrics-token-v1 minio-metrics-token

@@ -8,9 +8,10 @@ set -eu
 
 usage() {
   cat <<'END'
-Usage: ./run.sh JOB
+Usage: ./run.sh JOB [ARGUMENT]...
        ./run.sh --list
-Runs a job now; run it on a manager of the Swarm. What the job says is printed when it has ended.
+Runs a job now; run it on a manager of the Swarm. What the job says is printed when it has ended. Arguments are given to it in
+place of its own, for this run.
 
   --list   list the jobs there are
   --help   show this
@@ -40,8 +41,9 @@ while [ "$#" -gt 0 ]; do
       ;;
     -*) wrong "unknown option $1" ;;
     *)
-      [ -z "${job}" ] || wrong 'one job at a time'
       job=$1
+      shift
+      break
       ;;
   esac
   shift
@@ -52,9 +54,15 @@ if [ -n "${list}" ]; then
 dbt-build   30 5 * * *
 jaeger-cleaner   20 1 * * *
 logstash-trim   23 * * * *
+minio-backup   0 2 * * *
+minio-drill   0 5 * * 0
+minio-restore
+postgresql-backup   0 2 * * *
+postgresql-drill   0 5 * * 0
 postgresql-promote
 postgresql-recopy
 postgresql-rejoin
+postgresql-restore
 postgresql-resume
 postgresql-status
 END
@@ -66,14 +74,28 @@ case "${job}" in
   dbt-build) limit=7200 ;;
   jaeger-cleaner) limit=1800 ;;
   logstash-trim) limit=600 ;;
+  minio-backup) limit=72000 ;;
+  minio-drill) limit=72000 ;;
+  minio-restore) limit=72000 ;;
+  postgresql-backup) limit=43200 ;;
+  postgresql-drill) limit=43200 ;;
   postgresql-promote) limit=0 ;;
   postgresql-recopy) limit=0 ;;
   postgresql-rejoin) limit=0 ;;
+  postgresql-restore) limit=43200 ;;
   postgresql-resume) limit=0 ;;
   postgresql-status) limit=0 ;;
   *) wrong "no job ${job}" ;;
 esac
 service=lakehouse-staging_${job}
+
+given=''
+for word in "$@"; do
+  case "${word}" in
+    '' | *[!A-Za-z0-9._=-]*) wrong "${word} cannot be given to a job here: letters, digits, . _ = - only" ;;
+    *) given="${given:+${given} }${word}" ;;
+  esac
+done
 
 # Prints the tasks that are not over.
 alive() {
@@ -103,9 +125,21 @@ fi
 scale 0
 before=$(docker service ps --quiet --no-trunc "${service}" 2>/dev/null) || before=''
 
-trap 'scale 0' EXIT
+# Swarm keeps the arguments with the service: they are taken back when it is over.
+own=$(docker service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Args}}{{.}} {{end}}' "${service}")
+restore() {
+  scale 0
+  if [ -n "${given}" ]; then
+    docker service update --detach --quiet --args "${own}" "${service}" >/dev/null
+  fi
+}
+trap restore EXIT
 trap 'exit 1' HUP INT TERM
-scale 1
+if [ -n "${given}" ]; then
+  docker service update --detach --quiet --args "${given}" --replicas 1 "${service}" >/dev/null
+else
+  scale 1
+fi
 started=$(date +%s)
 task=''
 while :; do

@@ -124,6 +124,8 @@ secret() {
   fi
 }
 
+secret lakehouse-staging_backup-identity-v1 backup-identity
+secret lakehouse-staging_backup-store-v1 backup-store
 secret lakehouse-staging_dremio-admin-v1 dremio-admin
 secret lakehouse-staging_dremio-dbt-engine-v1 dremio-dbt-engine
 secret lakehouse-staging_dremio-metrics-v1 dremio-metrics
@@ -146,6 +148,7 @@ secret lakehouse-staging_kibana-saved-objects-key-v1 kibana-saved-objects-key
 secret lakehouse-staging_kibana-session-key-v1 kibana-session-key
 secret lakehouse-staging_minio-airbyte-lake-v1 minio-airbyte-lake
 secret lakehouse-staging_minio-airbyte-storage-v1 minio-airbyte-storage
+secret lakehouse-staging_minio-backup-mirror-v1 minio-backup-mirror
 secret lakehouse-staging_minio-dremio-storage-v1 minio-dremio-storage
 secret lakehouse-staging_minio-metrics-v1 minio-metrics
 secret lakehouse-staging_minio-metrics-token-v1 minio-metrics-token

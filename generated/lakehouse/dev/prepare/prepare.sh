@@ -90,6 +90,7 @@ hand() {
 }
 
 own /volumes/alertmanager-data 65534:65534
+own /volumes/backups-measurements 65534:65534
 own /volumes/dbt-pushgateway 65534:65534
 own /volumes/dremio-coordinator 999:999
 own /volumes/elasticsearch-data 1000:0
@@ -98,7 +99,9 @@ own /volumes/k3s-data 0:0
 own /volumes/k3s-kubelet 0:0
 own /volumes/k3s-logs 0:0
 own /volumes/logstash-queue 1000:1000
+own /volumes/minio-backup 1000:1000
 own /volumes/minio-data 1000:1000
+own /volumes/postgresql-backup 999:999
 own /volumes/postgresql-data 999:999
 own /volumes/prometheus-data 65534:65534
 own /volumes/valkey-data 999:999
@@ -116,10 +119,16 @@ give logstash 1000:1000 profile elasticsearch-logstash-store
 give logstash-store 1000:1000 profile elasticsearch-logstash-setup
 give logstash-trim 1000:1000 profile elasticsearch-logstash-setup
 give minio 1000:1000 always minio-root-password
+give minio-backup 1000:1000 profile minio-backup-mirror minio-root-password
 give minio-buckets 1000:1000 always minio-airbyte-lake minio-airbyte-storage minio-dremio-storage minio-metrics minio-root-password
+give minio-drill 1000:1000 profile backup-identity minio-backup-mirror minio-root-password
+give minio-restore 1000:1000 profile backup-identity minio-backup-mirror minio-root-password
 give postgresql-exporter 65534:65534 profile postgresql-exporter
 give postgresql 999:999 always postgresql-superuser
+give postgresql-backup 999:999 profile postgresql-superuser
 give postgresql-databases 999:999 always postgresql-airbyte-activity postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility postgresql-dremio-database postgresql-exporter postgresql-grafana-database postgresql-superset-activity postgresql-superset-metadata postgresql-superuser
+give postgresql-drill 999:999 profile backup-identity postgresql-superuser
+give postgresql-restore 999:999 profile backup-identity postgresql-superuser
 give prometheus 65534:65534 profile grafana-metrics minio-metrics-token
 give superset-beat 1000:1000 always valkey-superset-cache
 give superset-metrics 1000:1000 profile postgresql-superset-activity valkey-superset-cache
