@@ -742,6 +742,101 @@ fn every_bundle_has_an_outline_without_lines_or_paths() {
     }
 }
 
+/// How it is backed up, far more carefully than a development environment needs.
+const BACKED_UP: &str = "
+[backup]
+schedule = \"0 * * * *\"
+drill = \"30 5 * * 0\"
+retention = { days = 30, weeks = 8 }
+recipients = [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]
+
+[backup.offsite]
+endpoint = \"https://s3.example.com\"
+bucket = \"copies\"
+access_key = \"backup\"
+";
+
+#[test]
+fn less_of_backups_is_dangerous_and_more_is_not() {
+    let before = format!("{PLATFORM}{BACKED_UP}");
+    let dangers = [
+        "backup-rarer",
+        "backup-removed",
+        "restore-untested",
+        "retention-shortened",
+    ];
+    let check = |old: &str, new: &str, expected: &[&str]| {
+        let review = of_topologies(old, new);
+        let found: BTreeSet<&str> = codes(&review)
+            .into_iter()
+            .filter(|code| dangers.contains(code))
+            .collect();
+        assert_eq!(found, expected.iter().copied().collect(), "{old}\n{new}");
+    };
+    let (rarer, kept, sent) = ("0 * * * *", "days = 30", "[backup.offsite]");
+    let tried = "\"30 5 * * 0\"";
+    let offsite = before.find(sent).expect("a store off site");
+    for (after, code) in [
+        (before.replace(rarer, "0 2 * * *"), "backup-rarer"),
+        (before.replace(tried, "false"), "restore-untested"),
+        (before.replace(kept, "days = 7"), "retention-shortened"),
+        (before[..offsite].to_owned(), "backup-removed"),
+        (PLATFORM.to_owned(), "backup-removed"),
+    ] {
+        check(&before, &after, &[code]);
+        check(&after, &before, &[]);
+    }
+    // The line of the topology that did it is named, on both sides.
+    let review = of_topologies(&before, &before.replace(kept, "days = 7"));
+    let change = changes(&review)
+        .into_iter()
+        .find(|change| change.noun == "backup")
+        .expect("a change of backups");
+    assert_eq!(change.old.as_deref(), Some("30"));
+    assert_eq!(change.new.as_deref(), Some("7"));
+}
+
+#[test]
+fn jobs_that_wait_and_files_that_are_renamed_are_told_apart() {
+    use Effect::{None, Recreate, RollingRestart};
+    let waiting = STACK.replace("replicas: 2", "replicas: 0");
+    check_effect(
+        Target::Swarm,
+        &waiting,
+        &waiting.replace("256M", "512M"),
+        &[("deploy.resources.limits.memory", None)],
+    );
+    for (profile, effect) in [("on-demand", None), ("search", Recreate)] {
+        let job = format!(
+            "services:\n  job:\n    image: registry.example.com/web:1.4.0\n    restart: 'no'\n    profiles: [{profile}]\n    mem_limit: 1g\n"
+        );
+        check_effect(
+            Target::Compose,
+            &job,
+            &job.replace("1g", "2g"),
+            &[("mem_limit", effect)],
+        );
+    }
+    // The service says what it said; its tasks are exchanged all the same.
+    let stack = |name: &str| {
+        format!(
+            "services:\n  web:\n    image: registry.example.com/web:1.4.0\n    configs:\n    - source: settings\n      target: /etc/web.conf\n    deploy:\n      labels: {{lakewright.component: web, lakewright.service: web}}\nconfigs:\n  settings:\n    name: {name}\n    file: ./web.conf\n"
+        )
+    };
+    let review = of_texts(
+        Target::Swarm,
+        "stack.yaml",
+        &stack("settings-1"),
+        &stack("settings-2"),
+    );
+    let touched: Vec<_> = review.environments[0]
+        .services
+        .iter()
+        .map(|one| (one.name.as_str(), one.outcome.effect))
+        .collect();
+    assert_eq!(touched, [("web", RollingRestart)]);
+}
+
 /// What changes in the snapshots: memory, an option, one component less.
 fn changed() -> String {
     PLATFORM

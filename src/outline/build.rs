@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Alert, Alerting, Certificate, Component, Endpoint, Environment, Flow, Host, Kubernetes,
-    Operator, Outline, Policies, Port, Profile, Replicas, SCHEMA, Secret, Service, Volume,
+    Alert, Alerting, Backup, Certificate, Component, Endpoint, Environment, Flow, Host, Kubernetes,
+    Operator, Outline, Policies, Port, Profile, Replicas, Retention, SCHEMA, Secret, Service, Volume,
 };
 use crate::platform::alerting::{Address, Pulse, QuietHours, Receiver};
 use crate::platform::{self, Ask, FlowReason, Kind, Platform, budget};
@@ -71,6 +71,7 @@ pub fn outline(platform: &Platform, name: &dyn Fn(&Place) -> String) -> Outline 
                 (one.name.clone(), volume)
             })
             .collect(),
+        backups: backups(platform, name),
         secrets: platform
             .secrets
             .iter()
@@ -387,6 +388,37 @@ fn flows(platform: &Platform) -> BTreeMap<String, Flow> {
         known.reason.push_str(reason);
     }
     flows
+}
+
+fn backups(platform: &Platform, name: &dyn Fn(&Place) -> String) -> BTreeMap<String, Backup> {
+    let whole = platform.backup.as_ref();
+    let offsite = whole.and_then(|whole| whole.offsite.as_ref());
+    platform
+        .components
+        .iter()
+        .filter_map(|component| {
+            let plan = component.backup.as_ref()?;
+            let copies = component.keeping.copies.as_ref();
+            let backup = Backup {
+                schedule: plan.schedule.0.clone(),
+                interval: plan.interval.to_string(),
+                drill: plan.drill.as_ref().map(|(schedule, ..)| schedule.clone()),
+                retention: Retention {
+                    days: plan.days,
+                    weeks: plan.weeks,
+                    months: plan.months,
+                },
+                recovery_point: plan.recovery_point.0.to_string(),
+                recovery_time: plan.recovery_time.to_string(),
+                volumes: copies.map_or_else(Vec::new, |copies| copies.covers.clone()),
+                offsite: offsite
+                    .map(|to| format!("{}/{}/{}", to.endpoint, to.bucket, to.folder)),
+                recipients: whole.map_or_else(Vec::new, |whole| whole.recipients.clone()),
+                from: name(&plan.schedule.1),
+            };
+            Some((component.name.clone(), backup))
+        })
+        .collect()
 }
 
 fn alerts(platform: &Platform, name: &dyn Fn(&Place) -> String) -> BTreeMap<String, Alert> {

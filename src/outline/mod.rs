@@ -52,6 +52,9 @@ pub struct Outline {
     /// Where data lies, by the volume's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, Volume>,
+    /// How components are backed up, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backups: BTreeMap<String, Backup>,
     /// Secrets, by name; without their values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Secret>,
@@ -345,6 +348,46 @@ pub struct Volume {
     pub shared: bool,
     /// Where it stands: a file and a key in it.
     pub from: String,
+}
+
+/// How a component is backed up.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Backup {
+    /// When copies are made: a cron expression.
+    pub schedule: String,
+    /// The longest time from one copy to the next.
+    pub interval: String,
+    /// When the newest copy is tried: a cron expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<String>,
+    /// Of how many days, weeks and months a copy is kept.
+    pub retention: Retention,
+    /// How much may be lost at most.
+    pub recovery_point: String,
+    /// How long a restore may take.
+    pub recovery_time: String,
+    /// Volumes whose data is copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Where copies are sent to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offsite: Option<String>,
+    /// Public keys that copies are encrypted for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// Where it stands: a file and a key in it.
+    pub from: String,
+}
+
+/// How many copies are kept.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Retention {
+    /// Days of which the newest copy is kept.
+    pub days: u64,
+    /// Weeks, likewise.
+    pub weeks: u64,
+    /// Months, likewise.
+    pub months: u64,
 }
 
 /// A secret, without its value.

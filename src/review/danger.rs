@@ -206,6 +206,10 @@ dangers! {
         "replicas no longer follow the load",
         "At a peak nothing is added.",
         "Keep the range of replicas, or set a number that carries the peak.";
+    BACKUP_RARER = "backup-rarer", Recovery, Medium:
+        "copies are made less often, or more may be lost",
+        "What was written since the last copy is lost with the original.",
+        "Make sure that those who own the data agree with the new recovery point.";
     BACKUP_REMOVED = "backup-removed", Recovery, High:
         "something is no longer backed up",
         "What is lost after this change cannot be brought back.",
@@ -334,6 +338,10 @@ dangers! {
         "nothing of a service runs any more",
         "It stops answering as soon as this is applied.",
         "If it is meant to go, remove it with its connections.";
+    RESTORE_UNTESTED = "restore-untested", Recovery, Medium:
+        "copies are no longer tried, or not by whom they were",
+        "Whether a copy can be put back is known only of those that were.",
+        "Keep the drill, and the secret key of everybody who must be able to restore.";
     RESUMED = "resumed", Availability, Medium:
         "something that was suspended goes on",
         "All that was changed meanwhile is applied at once; missed runs may start.",

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::fields::{FieldChange, Step, at, shown, text_at};
 use super::structure::{Dialect, Unit};
+use crate::platform::{ON_DEMAND, SCHEDULED};
 
 /// What a change does, the mildest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, JsonSchema)]
@@ -642,6 +643,9 @@ pub fn of_field(old: &Unit, new: &Unit, change: &FieldChange) -> Outcome {
                 _ => outcome,
             }
         }
+        Dialect::Compose | Dialect::Swarm if waits(old) && waits(new) => {
+            Outcome::new(Nothing, "holds from the next run on")
+        }
         Dialect::Compose => look_up(COMPOSE, kind, &with_setting(new, &words)),
         Dialect::Swarm => {
             let outcome = look_up(SWARM, kind, &with_setting(new, &words));
@@ -655,6 +659,23 @@ pub fn of_field(old: &Unit, new: &Unit, change: &FieldChange) -> Outcome {
             outcome
         }
         Dialect::Plain => Outcome::default(),
+    }
+}
+
+/// Says whether a service of an engine runs only when it is told to, or at its times.
+pub fn waits(unit: &Unit) -> bool {
+    if unit.key.kind != "service" {
+        return false;
+    }
+    match unit.key.dialect {
+        Dialect::Swarm => at(&unit.value, &["deploy", "replicas"]) == Some(&Json::from(0)),
+        _ => {
+            let profiles = unit.value.get("profiles").and_then(Json::as_array);
+            let only = profiles.is_some_and(|all| {
+                all.iter().all(|one| one == SCHEDULED || one == ON_DEMAND)
+            });
+            only && text_at(&unit.value, &["restart"]) == Some("no")
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::effect::{self, Effect, quantity};
 use super::fields::{FieldChange, Path, Step, at, shown, text_at};
 use super::images;
 use super::structure::{Dialect, Unit};
+use crate::units::{Seconds, rule_duration};
 
 /// A risk, and the field that it is about; the unit as a whole, if none.
 pub(super) type Hazard = (Option<Path>, Risk);
@@ -131,7 +132,9 @@ pub(super) fn find(old: Option<&Unit>, new: Option<&Unit>, changes: &[FieldChang
                 }
                 parts(old, new, change, &mut found);
             }
+            // One that runs at times is suspended where it waits to be told.
             if let Some(first) = changes.first()
+                && new.key.kind != "CronJob"
                 && is_suspended(old)
                 && is_suspended(new)
             {
@@ -703,26 +706,24 @@ fn none(text: String) -> String {
     }
 }
 
-/// Says whether a duration of Prometheus is longer than another.
+/// Says whether a time or number got more.
 pub(super) fn longer(old: &str, new: &str) -> bool {
-    let time = |text: &str| {
-        if text.is_empty() {
-            Some(0)
-        } else {
-            crate::units::rule_duration(text)
-        }
-    };
-    matches!((time(old), time(new)), (Some(old), Some(new)) if new > old)
+    matches!((amount(old), amount(new)), (Some(old), Some(new)) if new > old)
 }
 
 /// Says whether a time or number that something is kept for got less.
 pub(super) fn shorter(old: &str, new: &str) -> bool {
-    let amount = |text: &str| {
-        let seconds = crate::units::Seconds::parse(text).map(|time| u128::from(time.0) * 1_000);
-        let rule = || crate::units::rule_duration(text).map(u128::from);
-        seconds.or_else(rule).or_else(|| quantity(text))
-    };
     matches!((amount(old), amount(new)), (Some(old), Some(new)) if new < old)
+}
+
+/// Reads a time, as topologies or as rules write it, or a number. Nothing is none at all.
+fn amount(text: &str) -> Option<u128> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let seconds = Seconds::parse(text).map(|time| u128::from(time.0) * 1_000);
+    let rule = || rule_duration(text).map(u128::from);
+    seconds.or_else(rule).or_else(|| quantity(text))
 }
 
 /// Parts that went as a whole.
@@ -754,7 +755,7 @@ fn parts(old: &Unit, new: &Unit, change: &FieldChange, found: &mut Vec<Hazard>) 
             add(TLS_WEAKENED.risk(format!("{name} has no TLS any more")));
         } else if last == "securityContext" {
             add(PRIVILEGE_ADDED.risk(format!("{name} is not confined any more")));
-        } else if last.to_lowercase().contains("backup") {
+        } else if new.key.dialect == Dialect::Kubernetes && matches!(last, "backup" | "backups") {
             add(BACKUP_REMOVED.risk(format!("{name} is no longer backed up")));
         } else if last == "volumeClaimTemplates"
             || (words.len() == 3 && words[1] == "volumeClaimTemplates")

@@ -692,17 +692,29 @@ fn lost_login(name: &str, secret: &str, before: &Json, after: &Json, risks: &mut
 }
 
 fn backup(name: &str, words: &[&str], old: &str, new: &str, risks: &mut Vec<Risk>) {
-    let field = words.last().copied().unwrap_or_default();
-    let less = shorter(old, new);
-    if (field.contains("keep") || field.contains("retention") || field.contains("copies"))
-        && (less || new.is_empty())
-    {
-        risks.push(RETENTION_SHORTENED.risk(format!(
-            "backups of `{name}` are kept for {} instead of {old}",
-            or_none(new)
-        )));
-    } else if matches!(new, "" | "false") && !old.is_empty() {
-        risks.push(BACKUP_REMOVED.risk(format!("backup `{name}`: {field} is gone (it was {old})")));
+    match words {
+        ["retention", unit] if shorter(old, new) => risks.push(RETENTION_SHORTENED.risk(format!(
+            "copies of `{name}` are kept of {new} {unit} instead of {old}"
+        ))),
+        ["interval"] if longer(old, new) => risks.push(BACKUP_RARER.risk(format!(
+            "up to {new} pass from one copy of `{name}` to the next, not {old}"
+        ))),
+        ["recovery_point"] if longer(old, new) => risks.push(BACKUP_RARER.risk(format!(
+            "up to {new} of `{name}` may be lost, not {old}"
+        ))),
+        ["drill"] if new.is_empty() => risks.push(RESTORE_UNTESTED.risk(format!(
+            "nobody tries any more whether copies of `{name}` can be put back"
+        ))),
+        ["offsite"] if new.is_empty() => risks.push(BACKUP_REMOVED.risk(format!(
+            "copies of `{name}` are no longer sent to {old}: they are lost with what they were made of"
+        ))),
+        ["volumes", volume] if new.is_empty() => risks.push(
+            BACKUP_REMOVED.risk(format!("the volume `{volume}` of `{name}` is no longer copied")),
+        ),
+        ["recipients", ..] if new.is_empty() => risks.push(RESTORE_UNTESTED.risk(format!(
+            "new copies of `{name}` cannot be read with the key of {old}"
+        ))),
+        _ => {}
     }
 }
 

@@ -76,6 +76,20 @@ impl<'a> Origins<'a> {
             for volume in &component.volumes {
                 add(format!("{name}.volumes.{}", volume.key), &volume.place);
             }
+            if let Some(plan) = &component.backup {
+                add(format!("{name}.backup"), &plan.schedule.1);
+                add(format!("{name}.backup.retention"), &plan.retention_place);
+                add(format!("{name}.backup.recovery_point"), &plan.recovery_point.1);
+                if let Some((.., place)) = &plan.drill {
+                    add(format!("{name}.backup.drill"), place);
+                }
+                if let Some(whole) = &platform.backup {
+                    add(format!("{name}.backup.recipients"), &whole.place);
+                    if let Some(offsite) = &whole.offsite {
+                        add(format!("{name}.backup.offsite"), &offsite.place);
+                    }
+                }
+            }
             for alert in &component.rules.alerts {
                 add(format!("{name}.alerts.{}", alert.name), &alert.place);
             }
@@ -271,6 +285,11 @@ fn paths(change: &Change, here: &Snapshot<'_>, name: &str) -> Vec<String> {
                 paths.push(format!("{component}.volumes.{key}"));
             }
         }
+        "backup" => {
+            paths.push(format!("{name}.backup.{first}"));
+            paths.push(format!("{name}.backup"));
+            paths.push(name.to_owned());
+        }
         "flow" => {
             let ends = (
                 entry("flows", name, "from"),
@@ -345,6 +364,7 @@ fn outlined(change: &Change, here: &Snapshot<'_>, name: &str) -> Option<Origin> 
         "component" => from("components", name),
         "service" => from("services", name),
         "volume" => from("volumes", name),
+        "backup" => from("backups", name),
         "endpoint" => from("endpoints", name),
         "alert" => from("alerts", name),
         "flow" => {

@@ -164,7 +164,20 @@ pub fn pair(target: Target, path: &str, old: Option<&str>, new: Option<&str>) ->
             // Reading is what takes time, and most of a file is what it was.
             let known: BTreeSet<&String> = right.iter().collect();
             let common = left.iter().filter(|chunk| known.contains(chunk));
-            let common: BTreeSet<String> = common.cloned().collect();
+            let mut common: BTreeSet<String> = common.cloned().collect();
+            let renewed: BTreeSet<&str> = right
+                .iter()
+                .filter(|chunk| !common.contains(*chunk))
+                .filter_map(|chunk| mounted(chunk))
+                .collect();
+            let reads = |chunk: &String| {
+                let mut sources = chunk.lines().filter_map(|line| line.split_once("source: "));
+                sources.any(|(_, source)| renewed.contains(source))
+            };
+            if target == Target::Swarm {
+                // A service that reads what changed is touched, though it says what it said.
+                common.retain(|chunk| !reads(chunk));
+            }
             left.retain(|chunk| !common.contains(chunk));
             right.retain(|chunk| !common.contains(chunk));
             let read = |chunks: &[String]| -> Option<Vec<Unit>> {
@@ -193,6 +206,14 @@ pub fn pair(target: Target, path: &str, old: Option<&str>, new: Option<&str>) ->
             })
         }
     }
+}
+
+/// Returns the name of the config or secret that an entry of a Compose file declares.
+fn mounted(chunk: &str) -> Option<&str> {
+    let (section, rest) = chunk.split_once('\n')?;
+    let declares = matches!(section, "configs:" | "secrets:");
+    let name = rest.lines().next()?.trim().strip_suffix(':')?;
+    declares.then_some(name)
 }
 
 /// Splits YAML into parts that can be read alone: documents, and in a Compose file the entries of its sections.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
 use similar::TextDiff;
 
 use super::effect::{self, Outcome};
@@ -77,7 +78,7 @@ fn name_services(found: &mut [Found], old: &Snapshot<'_>, new: &Snapshot<'_>) {
     for outline in [&old.outline, &new.outline].into_iter().flatten() {
         let table = outline
             .get("services")
-            .and_then(serde_json::Value::as_object);
+            .and_then(Json::as_object);
         for (name, service) in table.into_iter().flatten() {
             let word = |key: &str| text_at(service, &[key]).unwrap_or_default();
             names.insert(
@@ -104,6 +105,7 @@ fn units(ones: Vec<Unit>, others: Vec<Unit>, found: &mut Vec<Found>) {
             .collect()
     };
     let (mut ones, mut others) = (table(ones), table(others));
+    readers(&ones, &others, found);
     let keys: BTreeSet<Key> = ones.keys().cloned().collect();
     for key in keys {
         if others.contains_key(&key)
@@ -138,6 +140,40 @@ fn units(ones: Vec<Unit>, others: Vec<Unit>, found: &mut Vec<Found>) {
             .map(|(_, risk)| risk)
             .collect();
         push(found, new, one);
+    }
+}
+
+/// Tasks of a Swarm are exchanged when a config or secret that they read gets another name, which their service does not show.
+fn readers(ones: &BTreeMap<Key, Unit>, others: &BTreeMap<Key, Unit>, found: &mut Vec<Found>) {
+    let both = || others.iter().filter_map(|(key, new)| Some((ones.get(key)?, new)));
+    let swarm = || both().filter(|(_, new)| new.key.dialect == Dialect::Swarm);
+    let renewed: BTreeSet<(&str, &str)> = swarm()
+        .filter(|(old, new)| {
+            matches!(new.key.kind.as_str(), "config" | "secret")
+                && old.value.get("name") != new.value.get("name")
+        })
+        .map(|(_, new)| (new.key.kind.as_str(), new.key.name.as_str()))
+        .collect();
+    for (old, new) in swarm().filter(|(_, new)| new.key.kind == "service") {
+        let reads = |kind: &'static str, list: &str| {
+            let all = new.value.get(list).and_then(Json::as_array);
+            all.into_iter().flatten().any(|one| {
+                let source = text_at(one, &["source"]).or_else(|| one.as_str());
+                source.is_some_and(|source| renewed.contains(&(kind, source)))
+            })
+        };
+        if (reads("config", "configs") || reads("secret", "secrets")) && !effect::waits(old) {
+            let mut one = whole(new);
+            one.field = "configs".to_owned();
+            one.outcome = Outcome::new(
+                effect::Effect::RollingRestart,
+                "a file that it reads comes under a new name",
+            );
+            push(found, new, one);
+            if let Some(last) = found.last_mut() {
+                last.derived = true;
+            }
+        }
     }
 }
 
@@ -187,17 +223,17 @@ fn likeness(old: &Unit, new: &Unit) -> usize {
             !alike::follows(field, &old.key.name, &new.key.name) && !is_derived(field, old, new)
         })
         .map(|field| {
-            let count_one = |value: &Option<serde_json::Value>| value.as_ref().map_or(0, count);
+            let count_one = |value: &Option<Json>| value.as_ref().map_or(0, count);
             count_one(&field.old).max(count_one(&field.new))
         })
         .sum::<usize>();
     100 * size.saturating_sub(different) / size
 }
 
-fn count(value: &serde_json::Value) -> usize {
+fn count(value: &Json) -> usize {
     match value {
-        serde_json::Value::Object(table) => table.values().map(count).sum::<usize>().max(1),
-        serde_json::Value::Array(list) => list.iter().map(count).sum::<usize>().max(1),
+        Json::Object(table) => table.values().map(count).sum::<usize>().max(1),
+        Json::Array(list) => list.iter().map(count).sum::<usize>().max(1),
         _ => 1,
     }
 }
@@ -337,7 +373,7 @@ fn nested(all: Vec<fields::FieldChange>) -> Vec<fields::FieldChange> {
             .map(|word| (*word).to_owned())
             .unwrap_or_default();
         let format = format_of(&name);
-        let read = |value: &Option<serde_json::Value>| parse(format, value.as_ref()?.as_str()?);
+        let read = |value: &Option<Json>| parse(format, value.as_ref()?.as_str()?);
         match (format, read(&field.old), read(&field.new)) {
             (Format::Json | Format::Yaml | Format::Toml, Some(old), Some(new)) => {
                 for inner in fields::compare(&old, &new) {
@@ -366,7 +402,7 @@ fn is_derived(field: &fields::FieldChange, old: &Unit, new: &Unit) -> bool {
         return true;
     }
     // A reference to an object that is named by its content.
-    let stem = |value: &Option<serde_json::Value>| {
+    let stem = |value: &Option<Json>| {
         let text = shown(value.as_ref()?);
         let stem = super::structure::stem("ConfigMap", &text).to_owned();
         (stem != text).then_some(stem)
@@ -379,7 +415,7 @@ fn is_derived(field: &fields::FieldChange, old: &Unit, new: &Unit) -> bool {
 
 /// Returns what both sides say, short; texts of several lines as the lines that differ.
 fn sides(field: &fields::FieldChange) -> (Option<String>, Option<String>, Option<String>) {
-    let text = |value: &Option<serde_json::Value>| value.as_ref().map(shown);
+    let text = |value: &Option<Json>| value.as_ref().map(shown);
     let (old, new) = (text(&field.old), text(&field.new));
     let many = |text: &Option<String>| {
         text.as_ref()
