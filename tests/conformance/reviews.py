@@ -1,6 +1,8 @@
 """Asks the programs themselves whether changes have the effects that a review says they have."""
 
+import collections
 import hashlib
+import html.parser
 import json
 import tempfile
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from cluster import Cluster
 from report import Report, expect
 from toolbox import Toolbox, run
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "review"
 
 
@@ -164,6 +167,59 @@ def made_again_by_compose(tools: Toolbox, compiler: Callable) -> None:
             expect(("recreate" in said) == again, f"{case}: the review says {said}")
 
 
+class Seen(html.parser.HTMLParser):
+    """What a browser made of a page: its elements, and its text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.elements: collections.Counter[str] = collections.Counter()
+        self.loads: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.loads += [f"{name}={value}" for name, value in attrs if name in ("src", "href", "srcset")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def shown_by_a_browser(tools: Toolbox, compiler: Callable) -> None:
+    browser = tools.path("chromium")
+    with tempfile.TemporaryDirectory(prefix="lakewright-review-") as temporary:
+        folder = Path(temporary)
+        topology = ROOT / "examples/lakehouse/platform.toml"
+        other = folder / "platform.toml"
+        text = topology.read_text(encoding="utf-8")
+        changed = text.replace("days = 30", "days = 7").replace("[components.superset]", "[components.superset]\nrow_limit = 900")
+        expect(changed.count("days = 7") and changed.count("row_limit"), "the example has changed: change this test with it")
+        other.write_text(changed, encoding="utf-8")
+        for kind in ("json", "html"):
+            compiler("diff", topology, other, "--format", kind, "-o", folder / f"review.{kind}")
+        words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        words += ["--no-first-run", "--disable-sync", f"--user-data-dir={folder}/profile", "--dump-dom"]
+        page = run([browser, *words, f"file://{folder}/review.html"], timeout=120).stdout
+        seen, written = Seen(page), Seen((folder / "review.html").read_text(encoding="utf-8"))
+        # A browser mends what is not well-formed: elements would come, go, or move.
+        lost = written.elements - seen.elements
+        expect(not lost, f"lost in the browser: {dict(lost)}")
+        more = seen.elements - written.elements - collections.Counter({"tbody": seen.elements["table"]})
+        expect(not more, f"added by the browser: {dict(more)}")
+        expect(not seen.loads, f"it loads from elsewhere: {seen.loads}")
+        review = json.loads((folder / "review.json").read_text(encoding="utf-8"))
+        expect(seen.elements["svg"] == len(review["environments"]) == 3, f"{seen.elements['svg']} pictures")
+        messages = [risk["message"] for one in review["environments"] for change in one["changes"] for risk in change["risks"]]
+        expect(messages, "the review finds no risk")
+        for message in messages:
+            expect(" ".join(message.split()) in seen.text, f"not on the page: {message}")
+
+
 def test_reviews(report: Report, tools: Toolbox, compiler: Callable) -> None:
     report.test("reviews/api-server-refuses", lambda: refused_by_the_server(tools, compiler))
     report.test("reviews/compose-makes-again", lambda: made_again_by_compose(tools, compiler))
+    report.test("reviews/browser-shows", lambda: shown_by_a_browser(tools, compiler))

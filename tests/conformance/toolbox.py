@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 APT = {
     "age": "age",
     "age-keygen": "age",
+    "chromium": "chromium",
     "containerd": "containerd",
     "crontab": "cron",
     "curl": "curl",
