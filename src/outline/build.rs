@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Alert, Alerting, Backup, Certificate, Component, Endpoint, Environment, Flow, Host, Kubernetes,
-    Operator, Outline, Policies, Port, Profile, Replicas, Retention, SCHEMA, Secret, Service, Volume,
+    Operator, Outline, Policies, Port, Profile, Replicas, Retention, SCHEMA, Secret, Service,
+    Volume,
 };
 use crate::platform::alerting::{Address, Pulse, QuietHours, Receiver};
 use crate::platform::{self, Ask, FlowReason, Kind, Platform, budget};
@@ -411,8 +412,7 @@ fn backups(platform: &Platform, name: &dyn Fn(&Place) -> String) -> BTreeMap<Str
                 recovery_point: plan.recovery_point.0.to_string(),
                 recovery_time: plan.recovery_time.to_string(),
                 volumes: copies.map_or_else(Vec::new, |copies| copies.covers.clone()),
-                offsite: offsite
-                    .map(|to| format!("{}/{}/{}", to.endpoint, to.bucket, to.folder)),
+                offsite: offsite.map(|to| format!("{}/{}/{}", to.endpoint, to.bucket, to.folder)),
                 recipients: whole.map_or_else(Vec::new, |whole| whole.recipients.clone()),
                 from: name(&plan.schedule.1),
             };

@@ -13,6 +13,7 @@ pub mod effect;
 pub mod fields;
 mod hazard;
 mod images;
+mod known;
 mod meaning;
 pub mod origin;
 pub mod report;

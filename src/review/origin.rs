@@ -79,7 +79,10 @@ impl<'a> Origins<'a> {
             if let Some(plan) = &component.backup {
                 add(format!("{name}.backup"), &plan.schedule.1);
                 add(format!("{name}.backup.retention"), &plan.retention_place);
-                add(format!("{name}.backup.recovery_point"), &plan.recovery_point.1);
+                add(
+                    format!("{name}.backup.recovery_point"),
+                    &plan.recovery_point.1,
+                );
                 if let Some((.., place)) = &plan.drill {
                     add(format!("{name}.backup.drill"), place);
                 }

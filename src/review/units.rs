@@ -76,9 +76,7 @@ pub(super) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> Vec<Found> {
 fn name_services(found: &mut [Found], old: &Snapshot<'_>, new: &Snapshot<'_>) {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for outline in [&old.outline, &new.outline].into_iter().flatten() {
-        let table = outline
-            .get("services")
-            .and_then(Json::as_object);
+        let table = outline.get("services").and_then(Json::as_object);
         for (name, service) in table.into_iter().flatten() {
             let word = |key: &str| text_at(service, &[key]).unwrap_or_default();
             names.insert(
@@ -145,7 +143,11 @@ fn units(ones: Vec<Unit>, others: Vec<Unit>, found: &mut Vec<Found>) {
 
 /// Tasks of a Swarm are exchanged when a config or secret that they read gets another name, which their service does not show.
 fn readers(ones: &BTreeMap<Key, Unit>, others: &BTreeMap<Key, Unit>, found: &mut Vec<Found>) {
-    let both = || others.iter().filter_map(|(key, new)| Some((ones.get(key)?, new)));
+    let both = || {
+        others
+            .iter()
+            .filter_map(|(key, new)| Some((ones.get(key)?, new)))
+    };
     let swarm = || both().filter(|(_, new)| new.key.dialect == Dialect::Swarm);
     let renewed: BTreeSet<(&str, &str)> = swarm()
         .filter(|(old, new)| {
