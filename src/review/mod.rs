@@ -446,6 +446,10 @@ fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>, options: Options) -> Environm
         for change in &mut changes {
             change.risks.clear();
         }
+        if old.target != new.target {
+            // A cluster places its pods itself.
+            changes.retain(|change| change.path.words().first() != Some(&"placement"));
+        }
     } else {
         let found = units::compare(old, new);
         services = touched(&found, old, new);
