@@ -146,9 +146,9 @@ def stored(cluster: Cluster, bundle: Path) -> dict[Identity, dict]:
 
 
 def begins_with_status(tools: Toolbox) -> set[tuple[str, str]]:
-    """Kinds whose definition has a status to begin with. Of their objects, the API server writes that at the second
-    application, which is not the bundle's doing."""
-    return {
+    """Kinds whose objects have a status to begin with. The API server writes that at the second application, which is
+    not the bundle's doing."""
+    return {("", "PersistentVolumeClaim")} | {
         (crd["spec"]["group"], crd["spec"]["names"]["kind"])
         for crd in json.loads(custom_resources(tools).read_text(encoding="utf-8"))["items"]
         for version in crd["spec"]["versions"]

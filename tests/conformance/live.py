@@ -145,11 +145,15 @@ class Stack:
 
     def make_secrets(self) -> None:
         """As the bundle's README says; for bundles without an inventory, random contents for the files they name."""
-        if (self.folder / "bundle.json").exists():
+        named = [Path(secret["file"]) for secret in (self.project.get("secrets") or {}).values() if "file" in secret]
+        inventory = self.folder / "bundle.json"
+        if inventory.exists():
             self.compiler("secrets", "init", self.folder, cwd=self.folder)
-        for secret in (self.project.get("secrets") or {}).values():
-            path = Path(secret["file"]) if "file" in secret else None
-            if path is not None and not path.exists():
+            known = json.loads(inventory.read_text(encoding="utf-8"))["secrets"]
+            # What comes from elsewhere, an engine's own file or not.
+            named += [self.folder / "secrets" / secret["name"] for secret in known if secret["kind"] == "given"]
+        for path in named:
+            if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(secrets.token_hex(16), encoding="utf-8")
                 # Bind-mounted as it is: the users inside containers must be able to read it.
