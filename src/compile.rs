@@ -11,6 +11,7 @@ use crate::check;
 use crate::diagnostic::{Finding, Severity};
 use crate::outline::{self, OUTLINE};
 use crate::platform::Platform;
+use crate::platform::pins::Digests;
 use crate::resolve::trace::Trace;
 use crate::resolve::{self, Cache};
 use crate::source::{FileId, Place, Sources};
@@ -55,6 +56,16 @@ impl Compiler {
     /// Returns the library of blueprints, and the files read so far.
     pub fn library(&mut self) -> (&mut Library, &mut Sources) {
         (&mut self.library, &mut self.sources)
+    }
+
+    /// Sets the digests that images are deployed by.
+    pub fn set_digests(&mut self, digests: Digests) {
+        self.cache.digests = digests;
+    }
+
+    /// Returns the images of all environments that were resolved: by their reference, where each is pulled from.
+    pub fn images(&self) -> &BTreeMap<String, String> {
+        &self.cache.images
     }
 
     /// Reads a topology.

@@ -186,6 +186,17 @@ pub enum Plain {
     },
 }
 
+/// What another program printed, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit status; none if a signal ended it.
+    pub status: Option<i32>,
+    /// Its standard output.
+    pub out: Vec<u8>,
+    /// Its standard error.
+    pub err: String,
+}
+
 /// A lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -565,17 +576,17 @@ impl Host {
 
     // Everything else.
 
-    /// Runs a program in a folder to its end, hands it a text, and returns what it printed.
+    /// Runs a program in a folder to its end, hands it a text, and returns what came of it.
     ///
     /// # Errors
-    /// It cannot be started, or ends with another status than 0: then the reason is what it said on standard error.
-    pub fn run(
+    /// It cannot be started.
+    pub fn attempt(
         &self,
         program: &str,
         arguments: &[&OsStr],
         folder: &Path,
         input: &[u8],
-    ) -> Result<Vec<u8>, HostError> {
+    ) -> Result<Ran, HostError> {
         let fail = |source| HostError::new("run", Path::new(program), source);
         let mut child = Command::new(program)
             .args(arguments)
@@ -592,22 +603,42 @@ impl Host {
             // Both ends would wait for each other if one thread did all of it.
             scope.spawn(move || {
                 if let Some(mut stdin) = stdin {
+                    // One that ends without reading all of it says so by its status.
                     let _ = stdin.write_all(input);
                 }
             });
             child.wait_with_output()
         })
         .map_err(fail)?;
-        if output.status.success() {
-            return Ok(output.stdout);
+        Ok(Ran {
+            status: output.status.code(),
+            out: output.stdout,
+            err: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    /// Runs a program in a folder to its end, hands it a text, and returns what it printed.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends with another status than 0: then the reason is what it said on standard error.
+    pub fn run(
+        &self,
+        program: &str,
+        arguments: &[&OsStr],
+        folder: &Path,
+        input: &[u8],
+    ) -> Result<Vec<u8>, HostError> {
+        let ran = self.attempt(program, arguments, folder, input)?;
+        if ran.status == Some(0) {
+            return Ok(ran.out);
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().to_owned();
-        Err(fail(io::Error::other(if said.is_empty() {
-            output.status.to_string()
+        let said = if ran.err.is_empty() {
+            ran.status.map_or_else(|| "it was stopped".to_owned(), |status| format!("exit status {status}"))
         } else {
-            said
-        })))
+            ran.err
+        };
+        let source = io::Error::other(said);
+        Err(HostError::new("run", Path::new(program), source))
     }
 
     /// Fills the buffer with bytes that nobody can guess.

@@ -94,6 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bundle", &["host", "terms"]),
+    ("lock", &["bundle"]),
     ("graph", &["platform", "terms"]),
     (
         "backend",
@@ -125,6 +126,11 @@ const EDGES: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
+    // What lines of bundles come from: beside the stages, for those who ask.
+    (
+        "origin",
+        &["blueprint", "platform", "resolve", "source", "tree"],
+    ),
     // The whole way, and the command line around it.
     (
         "compile",
@@ -153,7 +159,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "diagnostic",
             "graph",
             "host",
+            "lock",
             "names",
+            "origin",
             "platform",
             "outline",
             "resolve",

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backup;
+mod bootstrap;
 pub mod compose;
 mod docker;
 pub(crate) mod images;
@@ -48,6 +49,14 @@ pub fn of(target: Target) -> Option<Build> {
         .iter()
         .find(|(known, _)| *known == target)
         .map(|(_, build)| *build)
+}
+
+/// Returns the images that a target's own parts run, besides those of components.
+pub fn own_images(target: Target) -> &'static [&'static str] {
+    match target {
+        Target::Compose | Target::Swarm => &[docker::PREPARE_IMAGE],
+        Target::Kubernetes => &[],
+    }
 }
 
 /// Returns the names of all environments' targets that have a backend.

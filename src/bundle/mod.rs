@@ -4,6 +4,7 @@
 //! [`write`] puts in the place of a folder and what [`compare`] holds against one. Nothing here knows what the files
 //! mean; only `write`, `compare` and `secrets` touch the disk, through the host.
 
+pub mod archive;
 pub mod compare;
 pub mod digest;
 pub mod inventory;

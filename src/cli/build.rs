@@ -7,7 +7,10 @@ use crate::backend;
 use crate::bundle::Sealed;
 use crate::bundle::compare;
 use crate::bundle::write::{Outcome, write};
+use crate::compile::Compiler;
+use crate::diagnostic::Tally;
 use crate::host::HostError;
+use crate::lock::Lock;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -23,6 +26,9 @@ pub(super) struct Arguments {
     /// Write nothing; show what a build would change, and exit with 2 if that is anything
     #[arg(long)]
     check: bool,
+    /// Refuse what is not in lakewright.lock, which lies beside the topology
+    #[arg(long)]
+    locked: bool,
     /// Overwrite generated files that were edited by hand
     #[arg(long, conflicts_with = "check")]
     force: bool,
@@ -49,6 +55,17 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
             without.push((name, target));
         } else if let Some(sealed) = compiler.bundle(&topology, environment) {
             bundles.push((name, sealed));
+        }
+    }
+    if arguments.locked && Tally::of(&compiler.findings).errors == 0 {
+        let missing = unlocked(session, arguments, &compiler, &bundles)?;
+        if !missing.is_empty() {
+            session.report(&mut compiler.findings, &compiler.sources);
+            session.host.warn(&format!(
+                "error: this build is not the one that is locked\n  {}\nhelp: `lakewright lock` writes the lock anew; review what changes\n",
+                missing.join("\n  ")
+            ));
+            return Ok(Status::Failed);
         }
     }
     // Nothing is written unless everything that was asked for can be.
@@ -105,4 +122,33 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         }
     }
     Ok(status)
+}
+
+/// Lists in words what a build has that the lock has not.
+fn unlocked(
+    session: &Session<'_>,
+    arguments: &Arguments,
+    compiler: &Compiler,
+    bundles: &[(String, Sealed)],
+) -> Result<Vec<String>, HostError> {
+    let Some(lock) = session.read_lock(&arguments.topology)? else {
+        return Ok(vec![format!("there is no {}", crate::lock::FILE_NAME)]);
+    };
+    let mut lines: Vec<String> = super::lock::images(compiler, bundles)
+        .keys()
+        .filter(|image| !lock.images.contains_key(*image) && !image.contains('@'))
+        .map(|image| format!("image {image} is not in it"))
+        .collect();
+    let now = super::lock::blueprints(bundles);
+    // Other environments may use more.
+    let known = lock
+        .blueprints
+        .into_iter()
+        .filter(|(name, _)| now.contains_key(name));
+    let lock = Lock {
+        blueprints: known.collect(),
+        ..Lock::new()
+    };
+    lines.extend(lock.stale_blueprints(&now));
+    Ok(lines)
 }

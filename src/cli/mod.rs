@@ -3,6 +3,7 @@
 //! Arguments come in, an exit status goes out: 0 done or no difference, 1 errors, 2 differences found. Reports go to
 //! standard output when they are what was asked for, findings of other commands to standard error.
 
+mod archive;
 mod blueprint;
 mod build;
 mod check;
@@ -11,6 +12,7 @@ mod env;
 mod explain;
 mod graph;
 mod init;
+mod lock;
 mod schema;
 mod secrets;
 mod verify;
@@ -21,6 +23,7 @@ pub use schema::{Document, SCHEMAS};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use blueprint::try_alone;
 
@@ -30,6 +33,7 @@ use crate::blueprint::{Folder, Library};
 use crate::compile::Compiler;
 use crate::diagnostic::{self, Finding, Severity, Tally};
 use crate::host::{Host, HostError, Kind};
+use crate::lock::Lock;
 use crate::names;
 use crate::source::Sources;
 use crate::topology::Topology;
@@ -85,6 +89,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Compare a bundle with its own inventory
     Verify(verify::Arguments),
+    /// Pack a bundle into one file, with what it is made of and how
+    Archive(archive::Arguments),
     /// Say where a value comes from
     Explain(explain::Arguments),
     /// Draw an environment: layers, zones, hosts and who connects to whom
@@ -94,6 +100,8 @@ enum Command {
     /// Change which environments a topology has
     #[command(subcommand)]
     Env(env::Command),
+    /// Write down the digests of all images, and which blueprints there are
+    Lock(lock::Arguments),
     /// Make the secrets of a bundle
     #[command(subcommand)]
     Secrets(secrets::Command),
@@ -159,10 +167,12 @@ pub fn run(host: &Host, arguments: Vec<OsString>) -> Status {
         Command::Check(arguments) => check::run(&session, &arguments),
         Command::Diff(arguments) => diff::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Archive(arguments) => archive::run(&session, &arguments),
         Command::Explain(arguments) => explain::run(&session, &arguments),
         Command::Graph(arguments) => graph::run(&session, &arguments),
         Command::Init(arguments) => init::run(&session, &arguments),
         Command::Env(command) => env::run(&session, &command),
+        Command::Lock(arguments) => lock::run(&session, &arguments),
         Command::Secrets(command) => secrets::run(&session, &command),
         Command::Blueprint(command) => blueprint::run(&session, &command),
         Command::Schema(arguments) => schema::run(&session, &arguments),
@@ -220,7 +230,24 @@ impl Session<'_> {
             own.extend(self.read_blueprints(folder)?);
         }
         compiler.set_library(Library::new(own));
+        if let Some(lock) = self.read_lock(path)? {
+            compiler.set_digests(Arc::new(lock.digests()));
+        }
         Ok((compiler, topology))
+    }
+
+    /// Reads the lock beside a topology, if there is one.
+    fn read_lock(&self, topology: &Path) -> Result<Option<Lock>, HostError> {
+        let path = topology.with_file_name(crate::lock::FILE_NAME);
+        if self.host.look(&path)?.is_none() {
+            return Ok(None);
+        }
+        let text = self.host.read_text(&path)?;
+        Lock::parse(&text).map(Some).map_err(|words| HostError {
+            act: "use",
+            path,
+            source: std::io::Error::other(words),
+        })
     }
 
     /// Reads all blueprints of a folder.

@@ -7,6 +7,7 @@ pub mod alerting;
 pub mod backup;
 pub mod budget;
 pub mod dashboard;
+pub mod pins;
 pub mod rules;
 pub mod scrape;
 
@@ -99,6 +100,8 @@ pub struct Environment {
     pub storage: Storage,
     /// Registry that built images are pushed to.
     pub registry: Option<String>,
+    /// Where images are pulled from, and by which digest.
+    pub pins: pins::Pins,
     /// Where certificates come from, and how long they are good.
     pub tls: Tls,
     /// The cluster, on Kubernetes.

@@ -31,6 +31,7 @@ use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
 use crate::platform::backup::Backup;
+use crate::platform::pins::{Digests, Pins};
 use crate::platform::{
     Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Profile, Storage,
 };
@@ -58,6 +59,10 @@ const RESERVED_PART: u64 = 8;
 pub struct Cache {
     schemas: BTreeMap<String, Arc<Schema>>,
     engine: render::Engine,
+    /// Digests of images that are known.
+    pub digests: Digests,
+    /// Images that are used, by their reference, with where they are pulled from.
+    pub images: BTreeMap<String, String>,
 }
 
 struct Resolver<'a, 'r> {
@@ -93,7 +98,8 @@ pub fn resolve(
     trace: &mut Trace,
 ) -> Result<Platform, Vec<Finding>> {
     let mut findings = Vec::new();
-    let environment = environment(layered, trace, &mut findings);
+    let mut environment = environment(layered, trace, &mut findings);
+    environment.pins.digests = cache.digests.clone();
     let environment_names = Value::table([
         ("name", Value::from(layered.name.as_str())),
         ("target", Value::from(environment.target.word())),
@@ -658,6 +664,14 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
                 stops: Vec::new(),
             })
             .collect(),
+        pins: Pins {
+            mirrors: layered
+                .mirrors
+                .iter()
+                .map(|(prefix, instead)| (prefix.clone(), instead.value.clone()))
+                .collect(),
+            digests: Digests::default(),
+        },
         keep: layered.keep.clone(),
     }
 }

@@ -100,6 +100,8 @@ pub struct Layered {
     pub storage: Option<LayeredStorage>,
     /// Registry of images that are built.
     pub registry: Option<Sourced<String>>,
+    /// Beginnings of images' references, and what stands in their place.
+    pub mirrors: BTreeMap<String, Sourced<String>>,
     /// Versions of secrets by name.
     pub secret_versions: BTreeMap<String, Sourced<u32>>,
     /// Certificates.
@@ -471,6 +473,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         zones,
         storage,
         registry: text(environment.get("registry")),
+        mirrors: texts_of(environment.get("mirrors")),
         secret_versions: environment
             .get("secret_versions")
             .into_iter()

@@ -274,6 +274,11 @@ pub struct Environment {
     /// needed on Kubernetes and Swarm as soon as a blueprint builds one.
     #[schemars(extend("format" = "image-prefix", "examples" = ["registry.example.com/lakehouse"]))]
     registry: Option<String>,
+    /// Where images are pulled from instead: beginnings of their references, each with what stands in its place. The
+    /// longest that fits decides.
+    #[schemars(extend("additionalProperties" = { "type": "string", "format": "image-prefix" }))]
+    #[schemars(extend("examples" = [{ "docker.io": "mirror.example.com/hub" }]))]
+    mirrors: Option<BTreeMap<String, String>>,
     /// Versions of secrets that were rotated, by their names; 1 unless given. The version is part of a secret's name in
     /// the cluster, so raising it restarts what reads the secret.
     #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 9999 }))]

@@ -30,6 +30,7 @@ APT = {
     "curl": "curl",
     "debootstrap": "debootstrap",
     "docker": "docker.io",
+    "docker-registry": "docker-registry",
     "dockerd": "docker.io",
     "ip": "iproute2",
     "iptables": "iptables",
@@ -39,6 +40,7 @@ APT = {
     "rclone": "rclone",
     "openssl": "openssl",
     "setpriv": "util-linux",
+    "skopeo": "skopeo",
     "unshare": "util-linux",
 }
 
@@ -91,6 +93,7 @@ TOLD_VERSION = {"kubernetes": ("k8s.io/kubernetes", "k8s.io/component-base/versi
 REQUIREMENTS = {
     "checkov": "requirements-checkov.txt",
     "checks": "requirements.txt",
+    "ci": "requirements-ci.txt",
     "go": "requirements-go.txt",
     "logs": "requirements-logs.txt",
 }

@@ -78,6 +78,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
+    super::bootstrap::add(platform, &mut files);
     tls::add(platform, &mut files);
     files.ignore_secrets(place);
     files.add(
@@ -505,7 +506,7 @@ impl<'p> Project<'p> {
         });
         let text = render_own(include_str!("prepare.sh.tera"), &context);
         let service = model::Service {
-            image: PREPARE_IMAGE.to_owned(),
+            image: platform.environment.pins.apply(PREPARE_IMAGE),
             entrypoint: Some(words(&["/bin/sh", "/prepare.sh"])),
             // It reads files of one owner and gives them to others.
             user: Some(DoubleQuoted("0:0".to_owned())),

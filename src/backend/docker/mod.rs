@@ -200,16 +200,39 @@ pub(crate) fn tmpfs(service: &Service, path: &str) -> String {
 /// Makes the health check of a service, if its image has something to ask with.
 pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
     let probe = service.probe.as_ref()?;
+    let mut test = vec!["CMD".to_owned()];
+    test.extend(probe_command(service)?);
+    Some(Healthcheck {
+        test: literals(&test),
+        interval: docker_time(probe.interval),
+        timeout: docker_time(probe.timeout),
+        retries: probe.retries,
+        start_period: docker_time(probe.startup),
+    })
+}
+
+/// Returns what is run in a container to tell whether it is well, if its image can run something.
+pub(crate) fn probe_command(service: &Service) -> Option<Vec<String>> {
+    let probe = service.probe.as_ref()?;
     let words =
         |words: &[&str]| -> Vec<String> { words.iter().map(|word| (*word).to_owned()).collect() };
     let seconds = probe.timeout.0.to_string();
-    let mut test = words(&["CMD"]);
-    test.extend(match &probe.ask {
+    Some(match &probe.ask {
         Ask::Exec(program) => program.clone(),
         Ask::Http { path, port, tool } => {
             let url = format!("http://127.0.0.1:{port}{path}");
             match tool {
-                ProbeTool::Curl => words(&["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", &seconds, &url]),
+                ProbeTool::Curl => words(&[
+                    "curl",
+                    "--fail",
+                    "--silent",
+                    "--show-error",
+                    "--output",
+                    "/dev/null",
+                    "--max-time",
+                    &seconds,
+                    &url,
+                ]),
                 ProbeTool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
                 ProbeTool::Bash => {
                     let script = format!(
@@ -218,7 +241,9 @@ pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
                     words(&["bash", "-c", &script])
                 }
                 ProbeTool::Python => {
-                    let script = format!("import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})");
+                    let script = format!(
+                        "import urllib.request; urllib.request.urlopen('{url}', timeout={seconds})"
+                    );
                     words(&["python3", "-c", &script])
                 }
                 ProbeTool::Nothing => return None,
@@ -226,18 +251,15 @@ pub(crate) fn healthcheck(service: &Service) -> Option<Healthcheck> {
         }
         Ask::Tcp { port, tool } => match tool {
             ProbeTool::Python => {
-                let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})");
+                let script = format!(
+                    "import socket; socket.create_connection(('127.0.0.1', {port}), {seconds})"
+                );
                 words(&["python3", "-c", &script])
             }
             ProbeTool::Nothing => return None,
-            ProbeTool::Curl | ProbeTool::Wget | ProbeTool::Bash => words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]),
+            ProbeTool::Curl | ProbeTool::Wget | ProbeTool::Bash => {
+                words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")])
+            }
         },
-    });
-    Some(Healthcheck {
-        test: literals(&test),
-        interval: docker_time(probe.interval),
-        timeout: docker_time(probe.timeout),
-        retries: probe.retries,
-        start_period: docker_time(probe.startup),
     })
 }

@@ -102,6 +102,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
+    super::bootstrap::add(platform, &mut files);
     files.ignore_secrets(place);
     files.finish()
 }

@@ -343,6 +343,15 @@ impl<'f> Finish<'f, '_, '_> {
         (set.value, set.place.clone())
     }
 
+    /// Returns where an image is pulled from, with its digest where that is known.
+    fn pulled(&mut self, reference: String) -> String {
+        let pins = &self.resolver.environment.pins;
+        let pulled = pins.apply(&reference);
+        let mirrored = pins.mirror(&reference);
+        self.resolver.cache.images.insert(reference, mirrored);
+        pulled
+    }
+
     /// Resolves a component's images; those that are built come with their folder.
     pub(super) fn images(
         &mut self,
@@ -367,14 +376,14 @@ impl<'f> Finish<'f, '_, '_> {
                 Some(tag) => fill(draft, tag, names, &["images", key, "tag"], &mut findings),
                 None => draft.version.0.clone(),
             };
-            let from = format!("{}:{tag}", spec.from);
+            let from = self.pulled(format!("{}:{tag}", spec.from));
             let set = draft.layered.and_then(|layered| layered.images.get(key));
             let place = set.map_or_else(
                 || blueprint.place(["images", key, "from"]),
                 |set| set.place.clone(),
             );
             let mut image = Image {
-                reference: set.map_or_else(|| from.clone(), |set| set.value.clone()),
+                reference: set.map_or_else(|| from.clone(), |set| self.pulled(set.value.clone())),
                 build: None,
                 place: place.clone(),
             };
