@@ -23,6 +23,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod graph;
 pub mod host;
+pub mod import;
 pub mod lock;
 pub mod names;
 pub mod observe;

@@ -131,6 +131,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "origin",
         &["blueprint", "platform", "resolve", "source", "tree"],
     ),
+    ("import", &["lock", "names", "origin"]),
     // The whole way, and the command line around it.
     (
         "compile",
@@ -159,6 +160,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "diagnostic",
             "graph",
             "host",
+            "import",
             "lock",
             "names",
             "origin",

@@ -4,6 +4,7 @@
 //! otherwise be a third of what has to be compiled here.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -292,7 +293,12 @@ fn fetch_once(host: &Host, request: &Request) -> Result<Response, (i32, Unanswer
         "-",
     ];
     let ran = host
-        .run("curl", &arguments, configuration.as_bytes())
+        .attempt(
+            "curl",
+            &arguments.map(OsStr::new),
+            Path::new(""),
+            configuration.as_bytes(),
+        )
         .map_err(|error| {
             let reason = format!("{error}; registries are asked through it");
             (

@@ -11,6 +11,7 @@ mod diff;
 mod env;
 mod explain;
 mod graph;
+mod import;
 mod init;
 mod lock;
 mod schema;
@@ -100,6 +101,9 @@ enum Command {
     /// Change which environments a topology has
     #[command(subcommand)]
     Env(env::Command),
+    /// Make a topology of what others have
+    #[command(subcommand)]
+    Import(import::Command),
     /// Write down the digests of all images, and which blueprints there are
     Lock(lock::Arguments),
     /// Make the secrets of a bundle
@@ -172,6 +176,7 @@ pub fn run(host: &Host, arguments: Vec<OsString>) -> Status {
         Command::Graph(arguments) => graph::run(&session, &arguments),
         Command::Init(arguments) => init::run(&session, &arguments),
         Command::Env(command) => env::run(&session, &command),
+        Command::Import(command) => import::run(&session, &command),
         Command::Lock(arguments) => lock::run(&session, &arguments),
         Command::Secrets(command) => secrets::run(&session, &command),
         Command::Blueprint(command) => blueprint::run(&session, &command),
