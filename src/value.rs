@@ -138,7 +138,14 @@ impl fmt::Display for Value {
             Self::Table(table) => {
                 out.write_str("{")?;
                 for (at, (key, item)) in table.iter().enumerate() {
-                    write!(out, "{} {key} = {item}", if at > 0 { "," } else { "" })?;
+                    out.write_str(if at > 0 { ", " } else { " " })?;
+                    let bare = |letter: u8| letter.is_ascii_alphanumeric() || b"_-".contains(&letter);
+                    if !key.is_empty() && key.bytes().all(bare) {
+                        out.write_str(key)?;
+                    } else {
+                        write_quoted(out, key)?;
+                    }
+                    write!(out, " = {item}")?;
                 }
                 out.write_str(if table.is_empty() { "}" } else { " }" })
             }
