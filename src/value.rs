@@ -139,7 +139,8 @@ impl fmt::Display for Value {
                 out.write_str("{")?;
                 for (at, (key, item)) in table.iter().enumerate() {
                     out.write_str(if at > 0 { ", " } else { " " })?;
-                    let bare = |letter: u8| letter.is_ascii_alphanumeric() || b"_-".contains(&letter);
+                    let bare =
+                        |letter: u8| letter.is_ascii_alphanumeric() || b"_-".contains(&letter);
                     if !key.is_empty() && key.bytes().all(bare) {
                         out.write_str(key)?;
                     } else {

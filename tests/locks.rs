@@ -108,7 +108,16 @@ fn what_is_not_locked_is_refused() {
     refuse(&["build", "--locked"], 1);
     refuse(&["lock", "--offline"], 1);
     assert!(!folder.path().join("generated").exists());
-    insta::assert_snapshot!("refused", said);
+    for words in [
+        "error: this build is not the one that is locked\n",
+        &format!("  image {first} is not in it\n"),
+        "  blueprint valkey is another one now\n",
+        "help: `lakewright lock` writes the lock anew",
+        "its format is 7, and this program knows 1",
+        "there is no lakewright.lock",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
 }
 
 #[test]
