@@ -633,7 +633,10 @@ impl Host {
             return Ok(ran.out);
         }
         let said = if ran.err.is_empty() {
-            ran.status.map_or_else(|| "it was stopped".to_owned(), |status| format!("exit status {status}"))
+            ran.status.map_or_else(
+                || "it was stopped".to_owned(),
+                |status| format!("exit status {status}"),
+            )
         } else {
             ran.err
         };
