@@ -63,8 +63,8 @@ impl Compiler {
         self.cache.digests = digests;
     }
 
-    /// Returns the images of all environments that were resolved: by their reference, where each is pulled from.
-    pub fn images(&self) -> &BTreeMap<String, String> {
+    /// Returns the images that the components of all environments that were resolved could use, by their reference.
+    pub fn images(&self) -> &BTreeSet<String> {
         &self.cache.images
     }
 

@@ -129,7 +129,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // What lines of bundles come from: beside the stages, for those who ask.
     (
         "origin",
-        &["blueprint", "platform", "resolve", "source", "tree"],
+        &["blueprint", "bundle", "platform", "resolve", "source", "tree"],
     ),
     ("import", &["lock", "names", "origin"]),
     // The whole way, and the command line around it.

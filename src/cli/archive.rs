@@ -12,7 +12,6 @@ use super::{Session, Status};
 use crate::bundle::archive::pack;
 use crate::bundle::inventory::Generator;
 use crate::bundle::{Digest, Sealed};
-use crate::compile::Compiler;
 use crate::host::{HostError, PLAIN_FILE};
 use crate::lock::reference::Reference;
 use crate::platform::Platform;
@@ -63,8 +62,11 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         }
     };
     let file = format!("{base}.tar.zst");
-    let sbom = text(&bill_of_materials(&platform, &compiler));
-    let provenance = text(&provenance(&platform, &sealed, &file, &archive));
+    let bundles = [(&platform.environment, sealed)];
+    let images = super::lock::images(&compiler, &bundles);
+    let [(_, sealed)] = bundles;
+    let sbom = text(&bill_of_materials(&platform, &images));
+    let provenance = text(&provenance(&platform, &sealed, &images, &file, &archive));
     session.host.create_folders(&arguments.output)?;
     let put = |name: &str, bytes: &[u8]| {
         session.host.replace(&arguments.output.join(name), bytes)?;
@@ -104,7 +106,7 @@ fn text(document: &Value) -> String {
 /// Makes a list of everything that the bundle deploys: systems with their licences, images with their digests.
 ///
 /// Source: CycloneDX 1.6; package-url, type `oci`. Neither number nor time: it says the same whenever it is made.
-fn bill_of_materials(platform: &Platform, compiler: &Compiler) -> Value {
+fn bill_of_materials(platform: &Platform, images: &BTreeMap<String, String>) -> Value {
     let generator = Generator::this();
     let mut components = Vec::new();
     for component in &platform.components {
@@ -121,8 +123,7 @@ fn bill_of_materials(platform: &Platform, compiler: &Compiler) -> Value {
         }));
     }
     let pins = &platform.environment.pins;
-    let used: BTreeMap<&String, &String> = compiler.images().iter().collect();
-    for (written, pulled) in used {
+    for (written, pulled) in images {
         let reference = Reference::parse(written);
         let name = reference.repository.rsplit('/').next().unwrap_or_default();
         let digest = pins.digests.get(written.as_str());
@@ -166,18 +167,20 @@ fn bill_of_materials(platform: &Platform, compiler: &Compiler) -> Value {
 /// Says what the archive was made from.
 ///
 /// Source: in-toto Attestation Framework, Statement v1; SLSA Provenance v1.
-fn provenance(platform: &Platform, sealed: &Sealed, file: &str, archive: &[u8]) -> Value {
+fn provenance(
+    platform: &Platform,
+    sealed: &Sealed,
+    images: &BTreeMap<String, String>,
+    file: &str,
+    archive: &[u8],
+) -> Value {
     let generator = Generator::this();
     let inputs = sealed.inventory().inputs.iter().map(
         |input| json!({ "name": input.name, "digest": { "sha256": input.sha256.to_string() } }),
     );
-    let images = platform
-        .environment
-        .pins
-        .digests
-        .iter()
-        .filter_map(|(image, digest)| {
-            let hex = digest.strip_prefix("sha256:")?;
+    let digests = &platform.environment.pins.digests;
+    let images = images.keys().filter_map(|image| {
+            let hex = digests.get(image)?.strip_prefix("sha256:")?;
             Some(json!({ "name": format!("image {image}"), "digest": { "sha256": hex } }))
         });
     json!({

@@ -11,6 +11,7 @@ use crate::compile::Compiler;
 use crate::diagnostic::Tally;
 use crate::host::HostError;
 use crate::lock::Lock;
+use crate::platform::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -46,15 +47,14 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         arguments.environments.iter().map(String::as_str).collect()
     };
     let compiled = compiler.environments(&topology, &names, false);
-    let mut bundles: Vec<(String, Sealed)> = Vec::new();
+    let mut bundles: Vec<(&Environment, Sealed)> = Vec::new();
     let mut without = Vec::new();
-    for environment in &compiled {
-        let name = environment.platform.environment.name.clone();
-        let target = environment.platform.environment.target;
-        if backend::of(target).is_none() {
-            without.push((name, target));
-        } else if let Some(sealed) = compiler.bundle(&topology, environment) {
-            bundles.push((name, sealed));
+    for one in &compiled {
+        let environment = &one.platform.environment;
+        if backend::of(environment.target).is_none() {
+            without.push((environment.name.clone(), environment.target));
+        } else if let Some(sealed) = compiler.bundle(&topology, one) {
+            bundles.push((environment, sealed));
         }
     }
     if arguments.locked && Tally::of(&compiler.findings).errors == 0 {
@@ -84,8 +84,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         session.say(&words)?;
     }
     let mut status = Status::Done;
-    for (name, sealed) in &bundles {
-        let folder = arguments.output.join(name);
+    for (environment, sealed) in &bundles {
+        let folder = arguments.output.join(&environment.name);
         let shown = crate::host::shown(folder.as_os_str());
         if arguments.check {
             match compare::check(session.host, &folder, sealed) {
@@ -129,14 +129,14 @@ fn unlocked(
     session: &Session<'_>,
     arguments: &Arguments,
     compiler: &Compiler,
-    bundles: &[(String, Sealed)],
+    bundles: &[(&Environment, Sealed)],
 ) -> Result<Vec<String>, HostError> {
     let Some(lock) = session.read_lock(&arguments.topology)? else {
         return Ok(vec![format!("there is no {}", crate::lock::FILE_NAME)]);
     };
     let mut lines: Vec<String> = super::lock::images(compiler, bundles)
         .keys()
-        .filter(|image| !lock.images.contains_key(*image) && !image.contains('@'))
+        .filter(|image| !lock.images.contains_key(*image))
         .map(|image| format!("image {image} is not in it"))
         .collect();
     let now = super::lock::blueprints(bundles);

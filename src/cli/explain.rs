@@ -224,6 +224,7 @@ fn explain_line(
         &compiler.sources,
         read.file,
         blueprints,
+        &sealed,
     );
     let locator = Locator::new(&compiler.sources);
     let mut out = String::new();

@@ -20,7 +20,7 @@ use crate::lock::credentials::Configuration;
 use crate::lock::reference::Reference;
 use crate::lock::registry::{Client, Request, Response, Unanswered};
 use crate::lock::{FILE_NAME, Image, Lock};
-use crate::terms::Target;
+use crate::platform::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -48,15 +48,11 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         session.report(&mut compiler.findings, &compiler.sources);
         return Ok(Status::Failed);
     };
-    let mut bundles: Vec<(String, Sealed)> = Vec::new();
-    let mut own = BTreeMap::new();
-    for one in compiler.environments(&topology, &topology.environments(), false) {
-        let environment = &one.platform.environment;
-        for image in backend::own_images(environment.target) {
-            own.insert((*image).to_owned(), environment.pins.mirror(image));
-        }
-        let sealed = compiler.bundle(&topology, &one);
-        bundles.extend(sealed.map(|sealed| (one.platform.environment.name.clone(), sealed)));
+    let compiled = compiler.environments(&topology, &topology.environments(), false);
+    let mut bundles: Vec<(&Environment, Sealed)> = Vec::new();
+    for one in &compiled {
+        let sealed = compiler.bundle(&topology, one);
+        bundles.extend(sealed.map(|sealed| (&one.platform.environment, sealed)));
     }
     let failed = Tally::of(&compiler.findings).errors > 0;
     compiler
@@ -66,8 +62,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
     if failed {
         return Ok(Status::Failed);
     }
-    let mut images = images(&compiler, &bundles);
-    images.extend(own);
+    let images = images(&compiler, &bundles);
     let path = arguments.topology.with_file_name(FILE_NAME);
     let shown = crate::host::shown(path.as_os_str());
     let old = session.read_lock(&arguments.topology)?;
@@ -122,27 +117,40 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
     Ok(Status::Done)
 }
 
-/// Returns all images that are pulled, by their reference, with where from.
+/// Returns all images that bundles name, by their reference, with where they are pulled from.
 pub(super) fn images(
     compiler: &Compiler,
-    bundles: &[(String, Sealed)],
+    bundles: &[(&Environment, Sealed)],
 ) -> BTreeMap<String, String> {
-    let mut images = compiler.images().clone();
-    let targets = bundles
-        .iter()
-        .filter_map(|(_, sealed)| Target::from_word(&sealed.inventory().target));
-    for image in targets.flat_map(backend::own_images) {
-        images
-            .entry((*image).to_owned())
-            .or_insert_with(|| (*image).to_owned());
+    let mut images = BTreeMap::new();
+    for (environment, sealed) in bundles {
+        let texts: Vec<_> = sealed
+            .files()
+            .map(|(_, file)| String::from_utf8_lossy(&file.bytes))
+            .collect();
+        let own = backend::own_images(environment.target).iter().copied();
+        for image in compiler.images().iter().map(String::as_str).chain(own) {
+            let pulled = environment.pins.mirror(image);
+            // Blueprints know images that only some platforms use. What has a digest of its own needs no other.
+            if !image.contains('@') && texts.iter().any(|text| names(text, &pulled)) {
+                images.insert(image.to_owned(), pulled);
+            }
+        }
     }
-    // What has a digest of its own needs no other.
-    images.retain(|image, _| !image.contains('@'));
     images
 }
 
+/// Says whether a text names an image with this tag, and not one with a longer tag.
+fn names(text: &str, image: &str) -> bool {
+    let in_tag = |next: u8| next.is_ascii_alphanumeric() || b"._-".contains(&next);
+    text.match_indices(image).any(|(at, _)| {
+        let next = text.as_bytes().get(at + image.len());
+        !next.is_some_and(|next| in_tag(*next))
+    })
+}
+
 /// Returns the digests of all blueprints that bundles were made with.
-pub(super) fn blueprints(bundles: &[(String, Sealed)]) -> BTreeMap<String, String> {
+pub(super) fn blueprints(bundles: &[(&Environment, Sealed)]) -> BTreeMap<String, String> {
     let inputs = bundles
         .iter()
         .flat_map(|(_, sealed)| &sealed.inventory().inputs);

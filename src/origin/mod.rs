@@ -5,6 +5,7 @@
 //! held against what they were made from, line by line. An answer says how exact it is.
 
 mod aligned;
+mod follow;
 mod rules;
 mod structured;
 
@@ -15,7 +16,8 @@ use std::sync::Arc;
 pub use structured::{Scalar, Step, is_structured, scalars};
 
 use crate::blueprint::{Blueprint, FILE_NAME};
-use crate::platform::{Component, FlowReason, Platform, Service};
+use crate::bundle::Sealed;
+use crate::platform::{Component, Platform, Service};
 use crate::resolve::trace::Trace;
 use crate::source::{FileId, KeyPath, Place, Segment, Sources};
 use crate::tree::Tree;
@@ -79,6 +81,7 @@ pub struct Origins<'a> {
     topology: FileId,
     /// Blueprints by name.
     blueprints: BTreeMap<String, Arc<Blueprint>>,
+    bundle: &'a Sealed,
     trees: RefCell<BTreeMap<FileId, Option<Tree>>>,
     aligned: RefCell<BTreeMap<(FileId, u64), Vec<usize>>>,
 }
@@ -98,6 +101,7 @@ impl<'a> Origins<'a> {
         sources: &'a Sources,
         topology: FileId,
         blueprints: BTreeMap<String, Arc<Blueprint>>,
+        bundle: &'a Sealed,
     ) -> Self {
         Self {
             platform,
@@ -105,6 +109,7 @@ impl<'a> Origins<'a> {
             sources,
             topology,
             blueprints,
+            bundle,
             trees: RefCell::default(),
             aligned: RefCell::default(),
         }
@@ -276,29 +281,15 @@ impl<'a> Origins<'a> {
                 .filter_map(|key| file.below(scalar.document, prefix, key));
             for name in names {
                 let word = name.split(' ').next().unwrap_or_default();
-                let components = self.platform.components.iter();
-                let mut alerts = components
-                    .flat_map(|component| &component.rules.alerts)
-                    .chain(&self.platform.own_alerts);
-                let Some(alert) = alerts.find(|alert| alert.name == word) else {
+                let Some(alert) = self.alert_named(word) else {
                     continue;
-                };
-                let Place::Path { file, path, .. } = &alert.place else {
-                    return Some(Origin::new(Precision::Part, alert.place.clone()));
                 };
                 // `expr`, `for`, `annotations.summary`: the alert's own keys.
                 let key = scalar.path.iter().rev().find_map(|step| match step {
-                    Step::Key(key) => Some(key.clone()),
+                    Step::Key(key) => Some(key.as_str()),
                     Step::Index(_) => None,
                 });
-                let whole = path.clone().key(key.unwrap_or_default());
-                let known = self.depth(*file, &whole) == whole.segments().len();
-                let precision = if known {
-                    Precision::Exact
-                } else {
-                    Precision::Part
-                };
-                return Some(Origin::new(precision, Place::value(*file, whole)));
+                return self.alert_part(alert, key.unwrap_or_default());
             }
         }
         None
@@ -367,19 +358,24 @@ impl<'a> Origins<'a> {
         let path = file.path;
         let docker = ["compose.yaml", "stack.yaml", "beside.yaml"].contains(&path);
         let table = if docker {
-            &rules::RULES.docker
+            rules::RULES.docker.as_slice()
         } else if path.contains("manifests/") || path.contains("prerequisites/") {
             &rules::RULES.kubernetes
         } else {
-            &Vec::new()
+            rules::RULES.files.get(path).map_or(&[][..], Vec::as_slice)
         };
         let named = table
             .iter()
             .find_map(|rule| Some((rule, rules::fit(&rule.at, &scalar.path)?)));
         let mut subject = self.subject_of(file, Some(scalar));
         if let Some((rule, mut names)) = named {
-            if let Some(name) = names.get("service") {
-                subject = self.subject_named(name).unwrap_or(subject);
+            subject = self.subject_from(&names).unwrap_or(subject);
+            // What an entry of a list says of itself.
+            if let Some(at) = rule.at.iter().position(|step| step == "*") {
+                for key in ["name", "path"] {
+                    let said = file.below(scalar.document, &scalar.path[..=at], key);
+                    names.extend(said.map(|said| (key.to_owned(), said.to_owned())));
+                }
             }
             if let Some(variable) = variable(file, scalar) {
                 names.insert("env".to_owned(), variable);
@@ -396,151 +392,6 @@ impl<'a> Origins<'a> {
             }
         }
         self.whole(subject)
-    }
-
-    /// Follows one way to an origin, if there is one.
-    fn follow(
-        &self,
-        from: &str,
-        names: &BTreeMap<String, String>,
-        subject: Subject<'_>,
-        listed: Option<&str>,
-    ) -> Option<Origin> {
-        let (how, rest) = from.split_once(':').unwrap_or((from, ""));
-        let mut what = rest.to_owned();
-        let own = [
-            (
-                "component",
-                subject.component.map(|component| component.name.as_str()),
-            ),
-            ("key", subject.service.map(|service| service.key.as_str())),
-        ];
-        let named = names
-            .iter()
-            .map(|(name, value)| (name.as_str(), Some(value.as_str())));
-        for (name, value) in own.into_iter().chain(named) {
-            what = what.replace(&format!("{{{name}}}"), value.unwrap_or_default());
-        }
-        let part = |place: &Place| Some(Origin::new(Precision::Part, place.clone()));
-        let exact = |place: &Place| Some(Origin::new(Precision::Exact, place.clone()));
-        match how {
-            "value" => {
-                let explained = self.trace.get(&what)?;
-                let places = explained.steps.iter().map(|step| step.place.clone());
-                Some(Origin {
-                    precision: Precision::Exact,
-                    places: places.collect(),
-                    value: Some(what),
-                })
-            }
-            "workload" => {
-                let (service, component) = (subject.service?, subject.component?);
-                let blueprint = self.blueprints.get(&component.blueprint)?;
-                ["services", "jobs"].into_iter().find_map(|table| {
-                    let start = [table, &service.key].into_iter().map(str::to_owned);
-                    let path = KeyPath::of(start.chain(what.split('.').map(str::to_owned)));
-                    self.within(blueprint.file, path)
-                })
-            }
-            "blueprint" => {
-                let blueprint = self.blueprints.get(&subject.component?.blueprint)?;
-                self.within(blueprint.file, KeyPath::of(what.split('.')))
-            }
-            "environment" => {
-                let name = &self.platform.environment.name;
-                let start = ["environments", name].into_iter();
-                self.within(self.topology, KeyPath::of(start.chain(what.split('.'))))
-            }
-            "topology" => self.within(self.topology, KeyPath::of(what.split('.'))),
-            "image" => exact(&subject.service?.image.place),
-            "replicas" => exact(&subject.service?.replicas.place),
-            "service" => subject
-                .service
-                .map(|service| Origin::new(Precision::Whole, service.place.clone())),
-            "component" => part(&subject.component?.place),
-            "volume" => {
-                let name = names.get("volume")?;
-                let mut volumes = self.platform.components.iter().flat_map(|one| &one.volumes);
-                let volume = volumes.find(|volume| {
-                    name.strip_prefix(&volume.name)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                });
-                part(&volume?.place)
-            }
-            "volumes" => part(&subject.component?.volumes.first()?.place),
-            "secret" => self.by_secret(names.get("secret")?),
-            "config" => {
-                let name = names.get("config")?;
-                let owner = self.platform.services.iter().find_map(|service| {
-                    let mut files = service.files.values();
-                    files
-                        .find(|file| {
-                            name.contains(&file.source.replace('/', "_"))
-                                && name.starts_with(&self.platform.component_of(service).name)
-                        })
-                        .map(|_| service)
-                });
-                let subject = self.of_service(owner?);
-                self.follow("workload:files", names, subject, listed)
-            }
-            "network" => self.by_network(
-                names.get("network").map(String::as_str).or(listed)?,
-                subject,
-            ),
-            _ => None,
-        }
-    }
-
-    /// Finds what a network is there for: `a-to-b`, `a-internal`, `a-egress`.
-    fn by_network(&self, name: &str, subject: Subject<'_>) -> Option<Origin> {
-        let component = |name: &str| {
-            let mut all = self.platform.components.iter();
-            all.find(|component| component.name == name)
-        };
-        let service = |name: &str| {
-            let mut all = self.platform.services.iter();
-            all.find(|service| service.name == name)
-        };
-        if let Some((from, to)) = name.split_once("-to-") {
-            let is = |at: usize, name: &str| {
-                let service = &self.platform.services[at];
-                service.name == name || self.platform.component_of(service).name == name
-            };
-            let mut flows = self.platform.flows.iter();
-            let flow = flows.find(|flow| is(flow.from, from) && is(flow.to, to));
-            if let Some(flow) = flow {
-                let from = self.of_service(&self.platform.services[flow.from]);
-                if let FlowReason::Need(need) = &flow.reason {
-                    let names = BTreeMap::from([("need".to_owned(), need.clone())]);
-                    let ways = ["value:{component}.needs.{need}", "blueprint:needs.{need}"];
-                    return ways
-                        .iter()
-                        .find_map(|way| self.follow(way, &names, from, None));
-                }
-                let to = &self.platform.services[flow.to];
-                let port = to.ports.get(&flow.port)?;
-                return Some(Origin::new(Precision::Part, port.place.clone()));
-            }
-        }
-        let owner = name.rsplit_once('-').and_then(|(owner, _)| {
-            Some(component(owner)?.place.clone()).or_else(|| Some(service(owner)?.place.clone()))
-        });
-        let place = owner.or_else(|| Some(subject.service?.place.clone()))?;
-        Some(Origin::new(Precision::Part, place))
-    }
-
-    /// Finds who reads a secret first.
-    fn by_secret(&self, name: &str) -> Option<Origin> {
-        let secret = self.platform.secrets.iter().find(|secret| {
-            name.strip_prefix(&secret.name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("-v"))
-        })?;
-        let reader = self
-            .platform
-            .services
-            .iter()
-            .find(|service| service.secrets.contains(&secret.name))?;
-        Some(Origin::new(Precision::Part, reader.place.clone()))
     }
 
     // --- what a scalar is about
@@ -591,8 +442,41 @@ impl<'a> Origins<'a> {
         if let Some(subject) = near.next() {
             return subject;
         }
-        let component = value(&["metadata", "labels", "app.kubernetes.io/component"]);
-        let folders = file.path.split('/').rev().flat_map(|part| {
+        let label = value(&["metadata", "labels", "app.kubernetes.io/component"]);
+        let labelled = label.and_then(|name| self.component_named(name));
+        Subject {
+            service: None,
+            component: labelled.or_else(|| self.component_of_path(file.path)),
+        }
+    }
+
+    /// Finds what the names on a way to a scalar are about.
+    fn subject_from(&self, names: &BTreeMap<String, String>) -> Option<Subject<'_>> {
+        if let Some(name) = names.get("service") {
+            return self.subject_named(name);
+        }
+        if let Some((service, _)) = names.get("endpoint").and_then(|name| name.split_once('/')) {
+            return self.subject_named(service);
+        }
+        let volume = names.get("volume").and_then(|name| {
+            let mut all = self.platform.components.iter();
+            all.find(|one| one.volumes.iter().any(|volume| volume.name == *name))
+        });
+        let named = || self.component_named(names.get("component")?);
+        Some(Subject {
+            service: None,
+            component: Some(volume.or_else(named)?),
+        })
+    }
+
+    fn component_named(&self, name: &str) -> Option<&Component> {
+        let mut all = self.platform.components.iter();
+        all.find(|component| component.name == name)
+    }
+
+    /// Finds the component that a file is about: its name or that of a folder says so.
+    fn component_of_path(&self, path: &str) -> Option<&Component> {
+        let mut names = path.split('/').rev().flat_map(|part| {
             let part = part.split_once('.').map_or(part, |(stem, _)| stem);
             let numbered = part
                 .split_once('-')
@@ -600,14 +484,7 @@ impl<'a> Origins<'a> {
                 .map(|(_, rest)| rest);
             numbered.into_iter().chain([part])
         });
-        let component = component.into_iter().chain(folders).find_map(|name| {
-            let mut all = self.platform.components.iter();
-            all.find(|component| component.name == name)
-        });
-        Subject {
-            service: None,
-            component,
-        }
+        names.find_map(|name| self.component_named(name))
     }
 
     /// The last resort: whatever it belongs to.
@@ -618,12 +495,6 @@ impl<'a> Origins<'a> {
             (None, None) => &self.platform.environment.place,
         };
         Origin::new(Precision::Whole, place.clone())
-    }
-
-    /// Returns the place of a path that a file has.
-    fn within(&self, file: FileId, path: KeyPath) -> Option<Origin> {
-        let known = self.depth(file, &path) == path.segments().len();
-        known.then(|| Origin::new(Precision::Part, Place::value(file, path)))
     }
 }
 

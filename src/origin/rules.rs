@@ -14,6 +14,8 @@ pub(super) struct Rules {
     pub(super) docker: Vec<Rule>,
     /// Kubernetes objects.
     pub(super) kubernetes: Vec<Rule>,
+    /// Single files at the top of a bundle, by name.
+    pub(super) files: BTreeMap<String, Vec<Rule>>,
 }
 
 /// What made the scalars at some way.
@@ -63,7 +65,8 @@ mod tests {
     #[test]
     fn every_rule_can_be_reached() {
         // A rule behind one that takes everything would never decide.
-        for table in [&RULES.docker, &RULES.kubernetes] {
+        let others = RULES.files.values();
+        for table in [&RULES.docker, &RULES.kubernetes].into_iter().chain(others) {
             for (at, rule) in table.iter().enumerate() {
                 let path: Vec<Step> = rule
                     .at

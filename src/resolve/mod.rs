@@ -17,7 +17,7 @@ mod tls;
 pub mod trace;
 pub mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use component::option_schema;
@@ -61,8 +61,8 @@ pub struct Cache {
     engine: render::Engine,
     /// Digests of images that are known.
     pub digests: Digests,
-    /// Images that are used, by their reference, with where they are pulled from.
-    pub images: BTreeMap<String, String>,
+    /// References of images that components could use.
+    pub images: BTreeSet<String>,
 }
 
 struct Resolver<'a, 'r> {

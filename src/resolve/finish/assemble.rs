@@ -345,10 +345,8 @@ impl<'f> Finish<'f, '_, '_> {
 
     /// Returns where an image is pulled from, with its digest where that is known.
     fn pulled(&mut self, reference: String) -> String {
-        let pins = &self.resolver.environment.pins;
-        let pulled = pins.apply(&reference);
-        let mirrored = pins.mirror(&reference);
-        self.resolver.cache.images.insert(reference, mirrored);
+        let pulled = self.resolver.environment.pins.apply(&reference);
+        self.resolver.cache.images.insert(reference);
         pulled
     }
 
