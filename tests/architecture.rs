@@ -129,9 +129,16 @@ const EDGES: &[(&str, &[&str])] = &[
     // What lines of bundles come from: beside the stages, for those who ask.
     (
         "origin",
-        &["blueprint", "bundle", "platform", "resolve", "source", "tree"],
+        &[
+            "blueprint",
+            "bundle",
+            "platform",
+            "resolve",
+            "source",
+            "tree",
+        ],
     ),
-    ("import", &["lock", "names", "origin"]),
+    ("import", &["lock", "names", "origin", "units"]),
     // The whole way, and the command line around it.
     (
         "compile",

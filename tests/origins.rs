@@ -42,7 +42,14 @@ fn every_scalar_is_answered_for() {
                     (name.clone(), loaded)
                 })
                 .collect();
-            let origins = Origins::new(platform, &one.trace, &compiler.sources, file, blueprints, &sealed);
+            let origins = Origins::new(
+                platform,
+                &one.trace,
+                &compiler.sources,
+                file,
+                blueprints,
+                &sealed,
+            );
             let mut counts: BTreeMap<Precision, usize> = BTreeMap::new();
             let mut vague: BTreeMap<String, usize> = BTreeMap::new();
             let mut files = 0;

@@ -217,6 +217,10 @@ pub struct About {
     /// Capabilities for which it is added by itself when nothing else provides them.
     #[serde(default)]
     pub default_for: Vec<String>,
+    /// Repositories of other images of the same system, or of those that it stands in for: `import compose` knows them.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["docker.io/bitnami/postgresql"]]))]
+    pub imports: Vec<String>,
     /// Versions.
     pub version: Versions,
     /// Where what stands here comes from.

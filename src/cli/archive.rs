@@ -180,9 +180,9 @@ fn provenance(
     );
     let digests = &platform.environment.pins.digests;
     let images = images.keys().filter_map(|image| {
-            let hex = digests.get(image)?.strip_prefix("sha256:")?;
-            Some(json!({ "name": format!("image {image}"), "digest": { "sha256": hex } }))
-        });
+        let hex = digests.get(image)?.strip_prefix("sha256:")?;
+        Some(json!({ "name": format!("image {image}"), "digest": { "sha256": hex } }))
+    });
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{ "name": file, "digest": { "sha256": Digest::of(archive).to_string() } }],

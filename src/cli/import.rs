@@ -1,14 +1,17 @@
 //! `lakewright import`: what others have, as a topology.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Session, Status};
+use crate::backend;
 use crate::blueprint::Library;
 use crate::compile::Compiler;
-use crate::host::{HostError, OPEN_TO_ALL, PLAIN_FILE};
+use crate::host::{HostError, Kind, OPEN_TO_ALL, PLAIN_FILE};
 use crate::import::{Known, import, repository};
 use crate::names;
 use crate::source::Sources;
+use crate::terms::Target;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -39,7 +42,13 @@ pub(super) fn run(session: &Session<'_>, command: &Command) -> Result<Status, Ho
     let mut compiler = Compiler::new(Sources::default(), Library::new(own));
     let known = known(&mut compiler);
     let shown = crate::host::shown(file.as_os_str());
-    let imported = match import(&host.read_text(file)?, name, &known) {
+    // The engine reads the variables beside the file too.
+    let beside = file.with_file_name(".env");
+    let variables = match host.look(&beside)? {
+        Some(look) if look.kind == Kind::File => host.read_text(&beside)?,
+        _ => String::new(),
+    };
+    let imported = match import(&host.read_text(file)?, &variables, name, &known) {
         Ok(imported) => imported,
         Err(words) => {
             let words = crate::host::shown(words.as_ref());
@@ -92,10 +101,17 @@ pub(super) fn run(session: &Session<'_>, command: &Command) -> Result<Status, Ho
 fn known(compiler: &mut Compiler) -> Vec<Known> {
     let (library, sources) = compiler.library();
     let names = library.names();
-    let blueprints = names
+    let blueprints: Vec<_> = names
         .iter()
-        .filter_map(|name| library.load(sources, name)?.ok());
-    blueprints
+        .filter_map(|name| library.load(sources, name)?.ok())
+        .collect();
+    // What is added by itself need not be written down.
+    let by_itself: BTreeSet<String> = blueprints
+        .iter()
+        .flat_map(|blueprint| blueprint.model.blueprint.default_for.iter().cloned())
+        .collect();
+    let mut known: Vec<Known> = blueprints
+        .into_iter()
         .map(|blueprint| {
             let model = &blueprint.model;
             let main = model.services.iter().find(|(_, service)| service.main);
@@ -104,21 +120,61 @@ fn known(compiler: &mut Compiler) -> Vec<Known> {
                 .iter()
                 .next()
                 .filter(|_| model.services.len() == 1);
-            // An image of one of its services stands for the blueprint; those of its helpers do not.
+            // The image of its main service stands for the system; those of others only beside it.
             let image = main
                 .or(only)
                 .map(|(_, service)| service.workload.image.as_str());
+            let is_main = |key: &str| image.is_none_or(|image| image == key);
+            let (own, others): (Vec<_>, Vec<_>) =
+                model.images.iter().partition(|(key, _)| is_main(key));
+            let own: BTreeSet<String> = own
+                .into_iter()
+                .map(|(_, image)| repository(&image.from))
+                .collect();
+            let others = others.into_iter().map(|(_, image)| image.from.as_str());
+            let gone = model.gone.iter().map(|gone| gone.image.as_str());
+            let alike = model.blueprint.imports.iter().map(String::as_str);
+            // What its makers publish beside the main image are parts of it; what others publish may be anything.
+            let maker = |name: &str| name.rsplit_once('/').map(|(maker, _)| maker.to_owned());
+            let makers: BTreeSet<_> = own.iter().map(|name| maker(name)).collect();
+            let is_part = |name: &String| {
+                maker(name).as_deref() != Some("library") && makers.contains(&maker(name))
+            };
+            let (helpers, gone): (Vec<_>, Vec<_>) = gone.map(repository).partition(is_part);
+            let alike = gone.into_iter().chain(alike.map(repository));
+            let others = others.map(repository).filter(is_part);
             Known {
                 name: blueprint.name.clone(),
-                repositories: model
-                    .images
-                    .iter()
-                    .filter(|(key, _)| image.is_none_or(|image| image == key.as_str()))
-                    .map(|(_, image)| repository(&image.from))
-                    .collect(),
+                repositories: own.iter().cloned().chain(alike).collect(),
+                helpers: helpers.into_iter().chain(others).collect(),
                 version: model.blueprint.version.default.clone(),
+                tested: model.blueprint.version.tested.clone(),
                 service: main.or(only).map(|(name, _)| name.clone()),
+                needs: model
+                    .needs
+                    .values()
+                    .filter(|need| !need.optional && need.when.is_none())
+                    .map(|need| need.capability.clone())
+                    .filter(|capability| !by_itself.contains(capability))
+                    .collect(),
+                provides: model
+                    .provides
+                    .values()
+                    .map(|provide| provide.capability.clone())
+                    .collect(),
             }
         })
-        .collect()
+        .collect();
+    // An image that several use tells nothing.
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    let own = backend::own_images(Target::Compose).iter();
+    let own = own.map(|image| repository(image));
+    let all = known.iter().flat_map(|known| known.repositories.clone());
+    for name in all.chain(own) {
+        *times.entry(name).or_default() += 1;
+    }
+    for known in &mut known {
+        known.repositories.retain(|name| times[name] == 1);
+    }
+    known
 }

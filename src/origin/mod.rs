@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use structured::{Scalar, Step, is_structured, scalars};
+pub use structured::{Scalar, Step, is_structured, scalars, shown};
 
 use crate::blueprint::{Blueprint, FILE_NAME};
 use crate::bundle::Sealed;

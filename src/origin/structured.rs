@@ -29,18 +29,23 @@ pub struct Scalar {
 }
 
 impl Scalar {
-    /// Writes the path: `services.web.image`, `ports[0]`.
+    /// Writes the path.
     pub fn shown(&self) -> String {
-        let mut text = String::new();
-        for step in &self.path {
-            match step {
-                Step::Key(key) if text.is_empty() => text.push_str(key),
-                Step::Key(key) => text.push_str(&format!(".{key}")),
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
-            }
-        }
-        text
+        shown(&self.path)
     }
+}
+
+/// Writes a path: `services.web.image`, `ports[0]`.
+pub fn shown(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) if text.is_empty() => text.push_str(key),
+            Step::Key(key) => text.push_str(&format!(".{key}")),
+            Step::Index(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
 }
 
 /// Says whether a file of this name is structured.

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
+from bootstrap import bootstrap
 from checks import files, is_dockerfile
 from engine import Engine
 from images import Image, Images, starts
@@ -36,7 +37,7 @@ MEET = (
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
-    "superset-login", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "start-again", "keeps-data", "stop",
+    "superset-login", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
 )  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
@@ -728,6 +729,9 @@ def test_stack(
                     report.test(f"{label}/superset-login", stack.superset_login)
                 test_monitoring(report, label, stack)
                 report.test(f"{label}/reachability", stack.only_wired_services_meet)
+                if (stack.folder / "bootstrap.sh").exists():
+                    silent = {name for name in stack.services if stack.stand_in(name) == PLACEHOLDER}
+                    report.test(f"{label}/bootstrap", lambda: bootstrap(stack, compiler.program(), silent))
                 if again:
                     report.test(f"{label}/start-again", stack.start_again)
                     report.test(f"{label}/keeps-data", stack.keeps_data)
