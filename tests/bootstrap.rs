@@ -157,3 +157,76 @@ fn what_is_missing_is_said_before_anything_is_done() {
     );
     assert!(!scene.calls().contains("compose up"));
 }
+
+/// Every bundle's README says what there is to do, in both languages, and names no file that is not there.
+#[test]
+fn readmes_say_everything_and_name_what_exists() {
+    let words = [
+        (
+            "en",
+            [
+                "bootstrap.sh",
+                "lakewright verify .",
+                "**Roll back.**",
+                "docker stack rm|--remove-orphans|delete namespace",
+                "Order of start",
+                "read by",
+                "Addresses",
+                "Accounts",
+                "```mermaid",
+            ],
+        ),
+        (
+            "fr",
+            [
+                "bootstrap.sh",
+                "lakewright verify .",
+                "**Revenir en arrière.**",
+                "docker stack rm|--remove-orphans|delete namespace",
+                "Ordre de démarrage",
+                "lu par",
+                "Adresses",
+                "Comptes",
+                "```mermaid",
+            ],
+        ),
+    ];
+    let text = support::read("examples/lakehouse/platform.toml");
+    for (locale, expected) in words {
+        let locale = format!("[platform]\nlocale = \"{locale}\"");
+        let compiled = support::compile(
+            "platform.toml",
+            &text.replacen("[platform]", &locale, 1),
+            Default::default(),
+        );
+        assert_eq!(compiled.bundles.len(), 3);
+        for (environment, bundle) in &compiled.bundles {
+            let readme = &bundle.get("README.md").expect("a README").bytes;
+            let readme = std::str::from_utf8(readme).expect("text");
+            for word in expected {
+                let found = word.split('|').any(|word| readme.contains(word));
+                assert!(found, "{environment}, {locale}: {word}");
+            }
+            let named = readme
+                .split(['`', ' ', '\n', '(', ')', ';', ','])
+                .filter_map(|word| {
+                    word.strip_prefix("./")
+                        .filter(|word| word.ends_with(".sh"))
+                        .or_else(|| {
+                            Some(word).filter(|word| ["RESTORE.md", "RUNBOOK.md"].contains(word))
+                        })
+                });
+            let named: std::collections::BTreeSet<&str> = named.collect();
+            assert!(
+                named.contains("RESTORE.md") && named.contains("RUNBOOK.md"),
+                "{named:?}"
+            );
+            for name in named {
+                assert!(
+                    bundle.get(name).is_some(),
+                    "{environment}, {locale}: {name}"
+                );
+            }
+        }
+    }
+}

@@ -86,11 +86,16 @@ fn every_scalar_is_answered_for() {
             );
             let _ = writeln!(
                 report,
-                "{example}/{}: {files} files, {total} scalars: {} from a line, {} from a table, {} as a whole {vague:?}",
+                "{example}/{}: {files} files, {total} scalars: {} from a line, {} from a table, {} as a whole ({})",
                 platform.environment.name,
                 count(Precision::Exact),
                 count(Precision::Part),
                 count(Precision::Whole),
+                vague
+                    .iter()
+                    .map(|(file, count)| format!("{file} {count}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             );
         }
     }

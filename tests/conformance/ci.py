@@ -1,4 +1,4 @@
-"""The files for CI in examples/ci/: the forges' schemas accept them, and pre-commit runs its own on a scratch repository."""
+"""The files for CI in examples/ci/: linters and the forges' schemas accept them, and pre-commit runs its own on a scratch repository."""
 
 import os
 import subprocess
@@ -24,6 +24,22 @@ def test_schema(tools: Toolbox, name: str, schema: str) -> None:
         broken.write_text(text.replace("runs-on:", "run-on:").replace("  script:", "  scripts:"))
         expect(broken.read_text() != text, "nothing was broken")
         expect(run([*check, broken], check=False).returncode != 0, "a broken file is accepted")
+
+
+def test_actionlint(tools: Toolbox) -> None:
+    """Also what the workflow's shell does, if shellcheck can be had."""
+    (lint,) = tools.need("actionlint")
+    (shellcheck,) = tools.need("shellcheck")
+    check = [lint, "-no-color", "-shellcheck", shellcheck, "-pyflakes", ""]
+    run([*check, CI / "github.yaml"])
+    text = (CI / "github.yaml").read_text()
+    # It must be able to refuse something: a context, an expression, a word of the shell.
+    for old, new in (("runner.os", "runner.oss"), ("contents: read", "contents: all"), ('"${bundle}"', "${bundle}")):
+        with tempfile.TemporaryDirectory() as folder:
+            broken = Path(folder) / "github.yaml"
+            broken.write_text(text.replace(old, new))
+            expect(broken.read_text() != text, f"{old} is not in it")
+            expect(run([*check, broken], check=False).returncode != 0, f"{new} is accepted")
 
 
 def test_pre_commit(tools: Toolbox, program: Path) -> None:
@@ -55,4 +71,5 @@ def test_pre_commit(tools: Toolbox, program: Path) -> None:
 def test_ci(report: Report, tools: Toolbox, program: Callable[[], Path]) -> None:
     for name, schema in SCHEMAS.items():
         report.test(f"ci/{name}", lambda name=name, schema=schema: test_schema(tools, name, schema))
+    report.test("ci/actionlint", lambda: test_actionlint(tools))
     report.test("ci/pre-commit", lambda: test_pre_commit(tools, program()))

@@ -46,6 +46,7 @@ APT = {
 
 # Go programs: the folder of their module under tools/, and the package to build.
 GO = {
+    "actionlint": ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "docker-compose": ("compose", "github.com/docker/compose/v5/cmd"),
     "mc": ("mc", "github.com/minio/mc"),
     "minio": ("minio", "github.com/minio/minio"),

@@ -73,6 +73,12 @@ pub(crate) struct Common<'p> {
     builds: bool,
     given: Vec<SecretRow<'p>>,
     secrets: usize,
+    /// Every secret, with who reads it.
+    readers: Vec<ReaderRow<'p>>,
+    /// Whether copies are made.
+    copies: bool,
+    /// Whether alerts are watched, so that there is a runbook.
+    runbook: bool,
     stages: Vec<StageRow<'p>>,
     endpoints: Vec<EndpointRow<'p>>,
     accounts: Vec<AccountRow<'p>>,
@@ -115,6 +121,12 @@ struct SettingRow<'p> {
 struct SecretRow<'p> {
     name: &'p str,
     purpose: &'p str,
+}
+
+#[derive(Serialize)]
+struct ReaderRow<'p> {
+    secret: &'p str,
+    services: String,
 }
 
 #[derive(Serialize)]
@@ -243,6 +255,25 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             })
             .collect(),
         secrets: platform.secrets.len(),
+        readers: platform
+            .secrets
+            .iter()
+            .map(|secret| {
+                let readers = platform.services.iter();
+                let readers = readers.filter(|service| service.secrets.contains(&secret.name));
+                let names: Vec<&str> = readers.map(|service| service.name.as_str()).collect();
+                ReaderRow {
+                    secret: &secret.name,
+                    services: names.join(", "),
+                }
+            })
+            .collect(),
+        copies: platform.backup.is_some()
+            && platform
+                .components
+                .iter()
+                .any(|component| component.backup.is_some()),
+        runbook: platform.collectors.metrics.is_some(),
         stages: stages(platform),
         endpoints: platform
             .endpoints
