@@ -150,6 +150,12 @@ fn an_archive_is_the_same_everywhere_and_can_be_verified() {
     }
     let one = support::files(folder.path().join("one"));
     assert_eq!(one, support::files(folder.path().join("deep/other")));
+    // What was left half written is written again.
+    let blob = one.keys().find(|name| name.contains("/blobs/"));
+    write(&folder.path().join("one").join(blob.expect("a blob")), "");
+    let again = ["archive", "dev", "--output", "one", "--oci"];
+    assert_eq!(go(folder.path(), &again).status, 0);
+    assert_eq!(one, support::files(folder.path().join("one")));
     let text = |name: &str| String::from_utf8(one[name].clone()).expect("text");
     let sbom: serde_json::Value =
         serde_json::from_str(&text("small-dev.sbom.cdx.json")).expect("JSON");

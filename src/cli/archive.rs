@@ -12,7 +12,7 @@ use super::{Session, Status};
 use crate::bundle::archive::pack;
 use crate::bundle::inventory::Generator;
 use crate::bundle::{Digest, Sealed};
-use crate::host::{HostError, PLAIN_FILE};
+use crate::host::HostError;
 use crate::lock::reference::Reference;
 use crate::platform::Platform;
 
@@ -222,10 +222,8 @@ fn write_layout(
     let blob = |bytes: &[u8], media_type: &str| -> Result<Value, HostError> {
         let digest = Digest::of(bytes);
         let path = blobs.join(digest.to_string());
-        // One that is there has the same bytes.
-        if host.look(&path)?.is_none() {
-            host.write_new(&path, bytes, PLAIN_FILE)?;
-        }
+        // Also in the place of one that was left half written.
+        host.replace(&path, bytes)?;
         Ok(
             json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len() }),
         )

@@ -110,6 +110,7 @@ impl Origins<'_> {
                 let (to, port) = rest.rsplit_once('/')?;
                 self.by_flow(from, to, Some(port))
             }
+            "connection" => self.by_flow(names.get("from")?, names.get("to")?, None),
             "alert" => {
                 let (_, name) = names.get("alert")?.rsplit_once('/')?;
                 let key = names.get("key").map_or("", String::as_str);

@@ -372,7 +372,7 @@ impl<'a> Origins<'a> {
             subject = self.subject_from(&names).unwrap_or(subject);
             // What an entry of a list says of itself.
             if let Some(at) = rule.at.iter().position(|step| step == "*") {
-                for key in ["name", "path"] {
+                for key in ["name", "path", "from", "to"] {
                     let said = file.below(scalar.document, &scalar.path[..=at], key);
                     names.extend(said.map(|said| (key.to_owned(), said.to_owned())));
                 }
