@@ -51,7 +51,7 @@ fn locked() -> (tempfile::TempDir, Lock) {
         blueprints,
         ..Lock::new()
     };
-    write(&folder.path().join("lakewright.lock"), &lock.text());
+    write(&folder.path().join("lakewright.lock"), lock.text());
     (folder, lock)
 }
 
@@ -86,7 +86,7 @@ fn what_is_not_locked_is_refused() {
     for digest in lock.blueprints.values_mut() {
         *digest = "0".repeat(64);
     }
-    write(&path, &lock.text());
+    write(&path, lock.text());
     let mut said = String::new();
     let mut refuse = |arguments: &[&str], status: i32| {
         let refused = go(folder.path(), arguments);

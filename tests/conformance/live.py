@@ -687,9 +687,10 @@ def component(stack: Stack, service: str) -> str:
 
 
 def test_stack(
-    report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images, compiler: Callable, *, again: bool
+    report: Report, label: str, bundle: Path, tools: Toolbox, engine: Engine, images: Images, compiler: Callable, *, again: bool, script: bool
 ) -> None:
-    """Everything that needs an engine, for one bundle; `again`: it is also started a second time, and made anew."""
+    """Everything that needs an engine, for one bundle; `again`: it is also started a second time, and made anew; `script`: also by
+    its own script."""
     with tempfile.TemporaryDirectory(prefix="lakewright-stack-") as folder:
         os.chmod(folder, 0o755)
         stack = Stack(bundle, Path(folder) / bundle.name, tools, engine, images, compiler)
@@ -729,7 +730,7 @@ def test_stack(
                     report.test(f"{label}/superset-login", stack.superset_login)
                 test_monitoring(report, label, stack)
                 report.test(f"{label}/reachability", stack.only_wired_services_meet)
-                if (stack.folder / "bootstrap.sh").exists():
+                if script and (stack.folder / "bootstrap.sh").exists():
                     silent = {name for name in stack.services if stack.stand_in(name) == PLACEHOLDER}
                     report.test(f"{label}/bootstrap", lambda: bootstrap(stack, compiler.program(), silent))
                 if again:
