@@ -204,7 +204,7 @@ fn a_key_that_is_unknown_is_named_wherever_it_stands() {
         for at in services {
             let mut changed = lines.clone();
             changed.insert(at + 1, "    unheard_of: 1");
-            let path = write(&folder.path().join("compose.yaml"), &changed.join("\n"));
+            let path = write(&folder.path().join("compose.yaml"), changed.join("\n"));
             let out = folder.path().join(format!("{name}-{at}"));
             let done = run(lakewright()
                 .args(["import", "compose"])
