@@ -20,6 +20,7 @@ pub mod check;
 pub mod cli;
 
 pub mod compile;
+mod cron;
 pub mod diagnostic;
 pub mod graph;
 pub mod host;

@@ -135,7 +135,7 @@ const FORMATS: &[Format] = &[
 
 fn is_cron(text: &str) -> bool {
     // Five fields only: with six, programs disagree on whether the first are seconds.
-    text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok()
+    crate::cron::Schedule::parse(text).is_some() && text.parse::<croner::Cron>().is_ok()
 }
 
 fn is_age_recipient(text: &str) -> bool {

@@ -83,6 +83,16 @@ words! {
 }
 
 words! {
+    /// What runs jobs at their times where the target has no clock of its own.
+    Scheduler {
+        /// cron, by a crontab.
+        Cron = "cron",
+        /// systemd, by a timer for each job.
+        Systemd = "systemd",
+    }
+}
+
+words! {
     /// What a job does for the backups of its component.
     BackupRole {
         /// Makes a copy.

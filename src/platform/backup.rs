@@ -90,6 +90,8 @@ pub struct Keeping {
     pub left: BTreeMap<String, String>,
     /// What it keeps in other components: the component and what.
     pub elsewhere: Vec<(String, String)>,
+    /// What may be lost without a copy being needed: a heading, and what people do then, in Markdown.
+    pub losses: Vec<(String, String)>,
     /// Where it is said that there is no backup of it, if that is said.
     pub refused: Option<Place>,
 }

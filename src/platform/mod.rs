@@ -17,7 +17,7 @@ use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
     Availability, BackupRole, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel,
-    PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, SecretKind, Size,
+    PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, Scheduler, SecretKind, Size,
     StorageKind, Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -86,6 +86,8 @@ pub struct Environment {
     pub domain: String,
     /// Language of texts for people.
     pub locale: Locale,
+    /// What runs jobs at their times where the target has no clock of its own.
+    pub scheduler: Scheduler,
     /// Address that published ports are bound to.
     pub bind: String,
     /// Where it is said, or what it follows from.

@@ -37,7 +37,9 @@ use crate::platform::{
 };
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
-use crate::terms::{Availability, DiskClass, GatewayApi, Locale, Size, StorageKind, Target};
+use crate::terms::{
+    Availability, DiskClass, GatewayApi, Locale, Scheduler, Size, StorageKind, Target,
+};
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::topology::{Layered, LayeredComponent};
 use crate::units::{Bytes, MilliCpu};
@@ -618,6 +620,10 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             .locale
             .as_ref()
             .map_or(Locale::En, |locale| locale.value),
+        scheduler: layered
+            .scheduler
+            .as_ref()
+            .map_or(Scheduler::Cron, |scheduler| scheduler.value),
         bind,
         bind_place: layered
             .bind

@@ -11,8 +11,8 @@ use super::backup::{self, LayeredBackup, LayeredPlan};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
-    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size,
-    StorageKind, Target,
+    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
+    Scheduler, Size, StorageKind, Target,
 };
 use crate::tree::{Node, Tree};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -78,6 +78,8 @@ pub struct Layered {
     pub domain_is_own: bool,
     /// Language of texts for people.
     pub locale: Option<Sourced<Locale>>,
+    /// What runs jobs at their times.
+    pub scheduler: Option<Sourced<Scheduler>>,
     /// Licences that are refused.
     pub refused_licences: Vec<Sourced<String>>,
     /// Licences that are accepted, if only some are.
@@ -460,6 +462,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         domain: text(own_domain.or_else(|| of_platform("domain"))),
         domain_is_own: own_domain.is_some(),
         locale: word(of_platform("locale"), Locale::from_word),
+        scheduler: word(environment.get("scheduler"), Scheduler::from_word),
         refused_licences: texts(platform.and_then(|platform| platform.at(&["licences", "refuse"]))),
         accepted_licences: platform
             .and_then(|platform| platform.at(&["licences", "accept"]))

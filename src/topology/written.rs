@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::terms::{
-    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls, Size,
-    StorageKind, Target, Weekday,
+    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
+    Scheduler, Size, StorageKind, Target, Weekday,
 };
 use crate::value::Value;
 
@@ -279,6 +279,10 @@ pub struct Environment {
     #[schemars(extend("additionalProperties" = { "type": "string", "format": "image-prefix" }))]
     #[schemars(extend("examples" = [{ "docker.io": "mirror.example.com/hub" }]))]
     mirrors: Option<BTreeMap<String, String>>,
+    /// What runs jobs at their times on Compose and Swarm, which have no clock: cron, by a `crontab`, or systemd, by a timer
+    /// for each job.
+    #[schemars(extend("default" = "cron", "examples" = ["systemd"]))]
+    scheduler: Option<Scheduler>,
     /// Versions of secrets that were rotated, by their names; 1 unless given. The version is part of a secret's name in
     /// the cluster, so raising it restarts what reads the secret.
     #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 9999 }))]

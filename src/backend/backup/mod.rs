@@ -15,7 +15,7 @@ use super::readme::{Template, engine};
 use crate::platform::backup::{Copies, IDENTITY_SECRET, Plan, STORE_SECRET};
 use crate::platform::{Component, FlowReason, Platform, Service};
 use crate::template::header;
-use crate::terms::Target;
+use crate::terms::{Scheduler, Target};
 
 static RESTORE: Template = Template {
     en: LazyLock::new(|| engine(include_str!("../readme/restore.en.hbs"))),
@@ -169,6 +169,8 @@ struct Page<'p> {
     environment: &'p str,
     manager: bool,
     cron: bool,
+    timers: bool,
+    losses: Vec<Loss<'p>>,
     runbook: bool,
     components: Vec<Row<'p>>,
     elsewhere: Vec<Elsewhere<'p>>,
@@ -202,6 +204,12 @@ struct Row<'p> {
 }
 
 #[derive(Serialize)]
+struct Loss<'p> {
+    what: &'p str,
+    steps: &'p str,
+}
+
+#[derive(Serialize)]
 struct Elsewhere<'p> {
     name: &'p str,
     what: &'p str,
@@ -228,11 +236,18 @@ fn page<'p>(platform: &'p Platform, copied: &[Copied<'p>]) -> Page<'p> {
     let recipients = backup.map_or(&[][..], |backup| &backup.recipients);
     let components = &platform.components;
     let is_copied = |name: &str| copied.iter().any(|copied| copied.component.name == name);
+    let engine = platform.environment.target != Target::Kubernetes;
     Page {
         platform: &platform.name,
         environment: &platform.environment.name,
         manager: platform.environment.target == Target::Swarm,
-        cron: platform.environment.target != Target::Kubernetes,
+        cron: engine && platform.environment.scheduler == Scheduler::Cron,
+        timers: engine && platform.environment.scheduler == Scheduler::Systemd,
+        losses: components
+            .iter()
+            .flat_map(|component| &component.keeping.losses)
+            .map(|(what, steps)| Loss { what, steps })
+            .collect(),
         runbook: platform.collectors.metrics.is_some(),
         components: copied
             .iter()

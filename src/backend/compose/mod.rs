@@ -26,7 +26,7 @@ use serde_saphyr::{DoubleQuoted, FlowSeq};
 
 use super::docker::wiring::{self, Wiring};
 use super::docker::{
-    Instance, LAKEWRIGHT, PIDS, PREPARE_IMAGE, config_name, crontab, docker_size, docker_time,
+    Instance, LAKEWRIGHT, PIDS, PREPARE_IMAGE, clock, config_name, docker_size, docker_time,
     file_paths, healthcheck, instances, key, literal, literals, logging, network_of, tmpfs, words,
 };
 use super::{Files, readme, subnets, tls};
@@ -72,9 +72,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
         }
     }
     let place = &platform.environment.place;
-    if let Some(text) = crontab::render(platform, &project(platform), run_now) {
-        files.add("crontab", text, false, place);
-    }
+    clock::add(platform, &project(platform), run_now, &mut files);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);

@@ -3,7 +3,8 @@
 //! Instances of services, files and their names, networks of connections, health checks, units. Each backend writes them
 //! in its own dialect.
 
-pub(crate) mod crontab;
+pub(crate) mod clock;
+pub(crate) mod timers;
 pub(crate) mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::order::Order;
 use crate::graph::Graph;
 use crate::platform::{Component, FlowReason, Kind, Platform};
-use crate::terms::{Locale, SecretKind};
+use crate::terms::{Locale, Scheduler, SecretKind};
 
 /// A template in all languages, compiled when first used: that takes as long as everything else that is done for a small
 /// platform.
@@ -83,8 +83,12 @@ pub(crate) struct Common<'p> {
     endpoints: Vec<EndpointRow<'p>>,
     accounts: Vec<AccountRow<'p>>,
     scheduled: Vec<ScheduledRow<'p>>,
-    /// Whether a clock starts some of these.
-    clock: bool,
+    /// Whether cron starts some of these.
+    cron: bool,
+    /// Whether systemd does.
+    timers: bool,
+    /// Whether copies are made of what the platform keeps.
+    backups: bool,
     flows: Vec<FlowRow<'p>>,
     traces: Option<TracesPart<'p>>,
     notes: Vec<NotesRow<'p>>,
@@ -192,6 +196,10 @@ struct NotesRow<'p> {
 /// Gathers what the README of every target has.
 pub(crate) fn common(platform: &Platform) -> Common<'_> {
     let profile = |service| platform.profile_of(service);
+    let clock = platform
+        .services
+        .iter()
+        .any(|service| matches!(service.kind, Kind::Scheduled { .. }));
     let here = |at: usize| platform.components[at].unsupported.is_none();
     let components = platform
         .components
@@ -315,10 +323,12 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
                 }
             })
             .collect(),
-        clock: platform
+        cron: clock && platform.environment.scheduler == Scheduler::Cron,
+        timers: clock && platform.environment.scheduler == Scheduler::Systemd,
+        backups: platform
             .services
             .iter()
-            .any(|service| matches!(service.kind, Kind::Scheduled { .. })),
+            .any(|service| service.backup.is_some()),
         flows: flows(platform),
         traces: platform.traces.as_ref().map(|traces| TracesPart {
             collector: &platform.services[traces.service].name,

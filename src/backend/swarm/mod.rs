@@ -5,7 +5,6 @@
 //! users, shared memory), and never written where it would be ignored.
 
 mod beside;
-mod crontab;
 mod model;
 mod names;
 mod network;

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::model::Stack;
-use super::{Plan, beside, crontab, names, service, stack_services, storage};
-use crate::backend::docker::{PREPARE_IMAGE, instances};
+use super::{Plan, beside, names, service, stack_services, storage};
+use crate::backend::docker::{PREPARE_IMAGE, clock, instances};
 use crate::backend::order::Order;
 use crate::backend::{Files, images, tls};
 use crate::platform::{AUTHORITY, Kind, PUBLIC, Platform, Service};
@@ -45,9 +45,9 @@ pub(super) fn add(plan: &Plan<'_>, stack: &Stack, files: &mut Files) {
     if !data.jobs.is_empty() {
         files.add_script("run.sh", include_str!("run.sh.tera"), &data, place);
     }
-    if let Some(text) = crontab::render(plan) {
-        files.add("crontab", text, false, place);
-    }
+    // `run.sh` itself ends a run that takes too long.
+    let run = |service: &Service, _| format!("./run.sh {}", service.name);
+    clock::add(platform, &plan.project, run, files);
     images::add(platform, files);
 }
 

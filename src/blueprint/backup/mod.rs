@@ -16,6 +16,7 @@ use super::model::{
     Blueprint, EgressSpec, EgressTable, EnvSpec, EnvTable, Expr, FileSpec, FileTable, Filled,
     Image, Job, MountSpec, Need, NeedStart, Volume, Words, Workload,
 };
+use super::monitoring::FilledWords;
 use crate::diagnostic::Finding;
 use crate::schema::Schema;
 use crate::source::{FileId, KeyPath, Place};
@@ -53,6 +54,21 @@ pub struct Backup {
     /// What the system keeps in others, by the need through which it does.
     #[serde(default)]
     pub elsewhere: BTreeMap<String, Words>,
+    /// What may be lost without a copy being needed, and what people do then.
+    #[serde(default)]
+    pub losses: BTreeMap<String, Loss>,
+}
+
+/// A loss that others make good: a replica, a disk, a machine.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// It can happen only when this is true.
+    pub when: Option<Expr>,
+    /// What is lost, as a heading.
+    pub what: FilledWords,
+    /// What happens by itself and what people do, step by step, in Markdown.
+    pub steps: FilledWords,
 }
 
 /// How copies are made.

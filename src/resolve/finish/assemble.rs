@@ -25,6 +25,7 @@ impl<'f> Finish<'f, '_, '_> {
         scope: &Scope<'f>,
         urls: &Urls,
     ) -> (Component, Vec<Service>) {
+        let keeping = self.keeping(at, scope);
         let draft = &self.drafts[at];
         let blueprint = &draft.blueprint;
         let model = &blueprint.model;
@@ -200,7 +201,7 @@ impl<'f> Finish<'f, '_, '_> {
             objects,
             rules: self.rules[at].clone(),
             dashboard: self.dashboards[at].clone(),
-            keeping: self.keeping(at),
+            keeping,
             backup: draft.backup.clone(),
         };
         (component, services)

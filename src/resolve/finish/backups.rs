@@ -2,7 +2,13 @@
 
 use super::super::service::Sized;
 use super::*;
+use crate::blueprint::FAULTY_BLUEPRINT;
+use crate::blueprint::backup::FILE_NAME;
+use crate::blueprint::expression::Names;
+use crate::blueprint::monitoring::FilledWords;
+use crate::diagnostic::Finding;
 use crate::platform::backup::{Copies, IDENTITY_SECRET, Keeping, STORE_SECRET};
+use crate::source::KeyPath;
 use crate::terms::{BackupRole, Locale, SecretKind};
 
 impl Finish<'_, '_, '_> {
@@ -62,8 +68,57 @@ impl Finish<'_, '_, '_> {
         }
     }
 
+    /// Fills in what people do when something of a component is lost.
+    fn losses(&self, at: usize, scope: &Scope<'_>) -> Result<Vec<(String, String)>, Vec<Finding>> {
+        let draft = &self.drafts[at];
+        let locale = self.resolver.environment.locale;
+        let mut findings = Vec::new();
+        let mut losses = Vec::new();
+        let base = Names::new(&draft.base);
+        let names = base.with(&scope.names);
+        let said = draft.blueprint.backup.iter();
+        for (name, loss) in said.flat_map(|backup| &backup.losses) {
+            let file = draft.blueprint.files.get(FILE_NAME).copied();
+            let path = KeyPath::of(["losses", name]);
+            let place = |path| Place::value(file.unwrap_or(draft.blueprint.file), path);
+            let when = || place(path.key("when"));
+            if !draft.holds(loss.when.as_ref(), &names, when, &mut findings) {
+                continue;
+            }
+            let mut fill = |words: &FilledWords, key| {
+                let path = path.key(key);
+                let path = words
+                    .key(locale)
+                    .map_or(path.clone(), |locale| path.key(locale));
+                match words.get(locale).parsed.fill_text(&names) {
+                    Ok(text) => text.trim().to_owned(),
+                    Err(error) => {
+                        let fault = format!("cannot fill it in: {error}");
+                        findings.push(Finding::new(&FAULTY_BLUEPRINT, place(path), fault));
+                        String::new()
+                    }
+                }
+            };
+            losses.push((fill(&loss.what, "what"), fill(&loss.steps, "steps")));
+        }
+        if findings.is_empty() {
+            Ok(losses)
+        } else {
+            Err(findings)
+        }
+    }
+
     /// Says what becomes of a component's data.
-    pub(super) fn keeping(&self, at: usize) -> Keeping {
+    pub(super) fn keeping(&mut self, at: usize, scope: &Scope<'_>) -> Keeping {
+        let losses = self.losses(at, scope).unwrap_or_else(|mut findings| {
+            self.resolver.findings.append(&mut findings);
+            Vec::new()
+        });
+        let keeping = self.kept(at);
+        Keeping { losses, ..keeping }
+    }
+
+    fn kept(&self, at: usize) -> Keeping {
         let draft = &self.drafts[at];
         let locale = self.resolver.environment.locale;
         let refused = draft
@@ -110,6 +165,7 @@ impl Finish<'_, '_, '_> {
                 .iter()
                 .filter_map(|(need, what)| Some((bound(need)?, what.get(locale).to_owned())))
                 .collect(),
+            losses: Vec::new(),
             refused,
         }
     }

@@ -1,11 +1,36 @@
-//! The crontab of a bundle for an engine: scheduled jobs, each run when cron says so.
+//! The clock of a bundle for an engine, which has none: scheduled jobs, each run when cron or systemd says so.
 
+use super::timers;
+use crate::backend::Files;
 use crate::platform::{Kind, Platform, Service};
 use crate::template::header;
+use crate::terms::Scheduler;
 use crate::units::Seconds;
 
-/// Renders the crontab, if there is anything to run. The command that runs a job may be told how long a run may take.
-pub(crate) fn render(
+/// Adds what starts jobs at their times. The command that runs a job may be told how long a run may take.
+pub(crate) fn add(
+    platform: &Platform,
+    project: &str,
+    command: impl Fn(&Service, Option<Seconds>) -> String,
+    files: &mut Files,
+) {
+    let place = &platform.environment.place;
+    match platform.environment.scheduler {
+        Scheduler::Cron => {
+            if let Some(text) = render(platform, project, command) {
+                files.add("crontab", text, false, place);
+            }
+        }
+        Scheduler::Systemd => {
+            for (name, text) in timers::render(platform, project, command) {
+                files.add(&format!("{}/{name}", timers::FOLDER), text, false, place);
+            }
+        }
+    }
+}
+
+/// Renders the crontab, if there is anything to run.
+fn render(
     platform: &Platform,
     project: &str,
     command: impl Fn(&Service, Option<Seconds>) -> String,
