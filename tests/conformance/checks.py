@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dashboards import BROKEN, dashboards_fit, is_dashboard
 from report import Failure, expect
+from restoring import is_page, pages
 from toolbox import PATH, Toolbox, run
 
 YAMLLINT = "{rules: {key-duplicates: enable, octal-values: {forbid-implicit-octal: true}}}"
@@ -148,6 +149,17 @@ def crontabs(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     each(paths, folder, check)
 
 
+def units(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
+    # A timer is read together with its service, and a calendar event that is none is only a warning.
+    result = run([tools.path("systemd-analyze"), "verify", *paths], check=False, merge=True)
+    expect(result.returncode == 0 and not result.stdout.strip(), result.stdout)
+    timers = [path.read_text(encoding="utf-8") for path in paths if path.suffix == ".timer"]
+    events = {event for text in timers for event in re.findall(r"^OnCalendar=(.*)$", text, re.MULTILINE)}
+    for event in sorted(events):
+        result = run([tools.path("systemd-analyze"), "calendar", event], check=False, merge=True)
+        expect(result.returncode == 0 and "Next elapse: never" not in result.stdout, f"{event}: {result.stdout}")
+
+
 def no_secrets(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     # The configuration is given, so that nothing in the bundle or the user's settings can switch rules off.
     argv = [tools.pip("gitleaks"), "dir", folder, "--no-banner", "--redact", "--exit-code", "3", "--verbose", "--no-color"]
@@ -203,6 +215,8 @@ CHECKS = [
     Check("shellcheck", is_shell, shell_check, ("a.sh", '#!/bin/sh\nrm -rf $1/*\n')),
     Check("hadolint", is_dockerfile, docker_files, ("Dockerfile", "FROM debian\nRUN cd /tmp\n")),
     Check("crontab", is_crontab, crontabs, ("backup.cron", "61 2 * * * true\n")),
+    Check("systemd", with_suffix(".service", ".timer"), units, ("a.timer", "[Timer]\nOnCalendar=*-*-* 61:00\n")),
+    Check("restore-page", is_page, pages, ("RESTORE.md", "```sh\n./restore-nothing.sh\n```\n")),
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
     Check("grafana-types", is_dashboard, dashboards_fit, ("a.json", BROKEN)),
     Check("prometheus-config", is_prometheus, prometheus_reads, ("prometheus.yaml", "scrape_configs: [{job_name: a, intervall: 1m}]\n")),

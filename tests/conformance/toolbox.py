@@ -41,6 +41,7 @@ APT = {
     "openssl": "openssl",
     "setpriv": "util-linux",
     "skopeo": "skopeo",
+    "systemd-analyze": "systemd",
     "unshare": "util-linux",
 }
 
