@@ -254,11 +254,12 @@ fn read<'a>(
     let backup: Option<backup::Backup> = or_report(backup, &mut findings);
     if let Some(backup) = &backup {
         backup::expand(backup, &mut model);
-        // The program is a file of the blueprint like others, and so part of what it deploys.
-        digest.update(backup::PROGRAM_TEXT);
-        let path = format!("{path}/{}", backup::PROGRAM);
-        let program = sources.add(path, backup::PROGRAM_TEXT);
-        ids.insert(backup::PROGRAM.to_owned(), program);
+        // What it shares with others are files of the blueprint all the same, and so part of what it deploys.
+        for (name, text) in backup.shared() {
+            digest.update(text);
+            let id = sources.add(format!("{path}/{name}"), text);
+            ids.insert(name.to_owned(), id);
+        }
     }
     let metrics = beside(
         sources,

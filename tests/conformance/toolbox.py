@@ -33,6 +33,7 @@ APT = {
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
     "ip": "iproute2",
+    "jq": "jq",
     "iptables": "iptables",
     "npm": "npm",
     "flock": "util-linux",

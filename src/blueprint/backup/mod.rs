@@ -31,6 +31,12 @@ pub const PROGRAM: &str = "backup.sh";
 /// Its text.
 pub const PROGRAM_TEXT: &str = include_str!("backup.sh");
 
+/// What the scripts of systems share that keep a mirror, as a file of their blueprints.
+pub const MIRROR: &str = "mirror.sh";
+
+/// Its text.
+pub const MIRROR_TEXT: &str = include_str!("mirror.sh");
+
 /// The schema of `backup.toml`.
 pub static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::of::<Backup>);
 
@@ -111,6 +117,17 @@ pub struct Copies {
     pub timeout: String,
     /// What the jobs may do: keys of a job, with the image `backup`. The commands are added.
     pub job: Workload,
+}
+
+impl Backup {
+    /// Returns the names and texts of the files that all systems share.
+    pub(super) fn shared(&self) -> Vec<(&'static str, &'static str)> {
+        let mut files = vec![(PROGRAM, PROGRAM_TEXT)];
+        if self.copies.as_ref().is_some_and(|copies| copies.mirror) {
+            files.push((MIRROR, MIRROR_TEXT));
+        }
+        files
+    }
 }
 
 fn filled(written: &str) -> Filled {
@@ -343,6 +360,9 @@ fn workload(copies: &Copies, role: BackupRole, command: &str) -> Workload {
         ("drill.sh", &copies.drill),
     ];
     let program = (PROGRAM.to_owned(), PROGRAM.to_owned());
+    let mirror = copies
+        .mirror
+        .then(|| (MIRROR.to_owned(), MIRROR.to_owned()));
     let scripts = scripts
         .into_iter()
         .map(|(name, source)| (name.to_owned(), source.clone()));
@@ -351,7 +371,11 @@ fn workload(copies: &Copies, role: BackupRole, command: &str) -> Workload {
         let name = name.strip_suffix(".tera").unwrap_or(name);
         (name.to_owned(), source.clone())
     });
-    for (name, source) in std::iter::once(program).chain(scripts).chain(more) {
+    for (name, source) in std::iter::once(program)
+        .chain(mirror)
+        .chain(scripts)
+        .chain(more)
+    {
         let table = FileTable {
             executable: source.ends_with(".sh") || source.ends_with(".sh.tera"),
             template: Some(source),
