@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// comes after it.
 const EDGES: &[(&str, &[&str])] = &[
     // Leaves.
+    ("cron", &[]),
     ("names", &[]),
     ("value", &[]),
     ("source", &["value"]),
@@ -20,7 +21,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("diagnostic", &["source"]),
     // How files are read.
     ("tree", &["diagnostic", "source", "value"]),
-    ("schema", &["diagnostic", "names", "tree", "units", "value"]),
+    (
+        "schema",
+        &["cron", "diagnostic", "names", "tree", "units", "value"],
+    ),
     // The model that checks and backends see. It knows no stage.
     ("platform", &["names", "source", "terms", "units", "value"]),
     // What a bundle says of the platform it is for.
@@ -99,6 +103,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "backend",
         &[
+            "cron",
             "bundle",
             "diagnostic",
             "graph",
