@@ -150,7 +150,7 @@ class Stack:
         inventory = self.folder / "bundle.json"
         if inventory.exists():
             self.compiler("secrets", "init", self.folder, cwd=self.folder)
-            known = json.loads(inventory.read_text(encoding="utf-8"))["secrets"]
+            known = json.loads(inventory.read_text(encoding="utf-8")).get("secrets", [])
             # What comes from elsewhere, an engine's own file or not.
             named += [self.folder / "secrets" / secret["name"] for secret in known if secret["kind"] == "given"]
         for path in named:
