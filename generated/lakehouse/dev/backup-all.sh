@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 failed=''
+./backup-elasticsearch.sh "$@" || failed="${failed} elasticsearch"
 ./backup-minio.sh "$@" || failed="${failed} minio"
 ./backup-postgresql.sh "$@" || failed="${failed} postgresql"
 if [ -n "${failed}" ]; then

@@ -23,7 +23,7 @@ END
 }
 
 # What reads or writes minio.
-dependents='dremio k3s'
+dependents='dremio elasticsearch k3s'
 yes=''
 dry=''
 arguments=''

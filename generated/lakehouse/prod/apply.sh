@@ -234,8 +234,12 @@ apply 'wave 1 of 5' \
   manifests/20-backups/10-gateway.yaml \
   manifests/20-blackbox/00-rules.yaml \
   manifests/20-blackbox/10-exporter.yaml \
+  manifests/20-elasticsearch/00-claims.yaml \
   manifests/20-elasticsearch/00-rules.yaml \
+  manifests/20-elasticsearch/10-backup.yaml \
+  manifests/20-elasticsearch/10-drill.yaml \
   manifests/20-elasticsearch/10-node.yaml \
+  manifests/20-elasticsearch/10-restore.yaml \
   manifests/20-kube-state-metrics/00-rules.yaml \
   manifests/20-kube-state-metrics/10-server.yaml \
   manifests/20-minio/00-claims.yaml \
@@ -288,12 +292,12 @@ rolled_out 675 statefulset/dremio-zookeeper
 rolled_out 365 deployment/superset-statsd
 rolled_out 365 statefulset/dbt-pushgateway
 
-again elasticsearch-access-dc628c6d90 minio-buckets-99a50ca470 postgresql-databases-d4b9f4422b
+again elasticsearch-access-dc628c6d90 minio-buckets-a10772c7f0 postgresql-databases-d4b9f4422b
 apply 'wave 2 of 5' \
   manifests/20-elasticsearch/20-access.yaml \
   manifests/20-minio/20-buckets.yaml \
   manifests/20-postgresql/20-databases.yaml
-completed 900 elasticsearch-access-dc628c6d90 minio-buckets-99a50ca470 postgresql-databases-d4b9f4422b
+completed 900 elasticsearch-access-dc628c6d90 minio-buckets-a10772c7f0 postgresql-databases-d4b9f4422b
 
 again airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
 apply 'wave 3 of 5' \
@@ -357,13 +361,16 @@ if [ -n "${prune}" ]; then
     lakehouse-gateway \
     alertmanager-861da4aec5 \
     blackbox-070076441c \
-    elasticsearch-13d5d3eac9 \
+    elasticsearch-backup-de938afc59 \
+    elasticsearch-drill-de938afc59 \
+    elasticsearch-3231fd9274 \
+    elasticsearch-restore-de938afc59 \
     elasticsearch-access-ce0d78a12b \
     elasticsearch-exporter-9a2bc369d7 \
-    minio-backup-856992a22b \
-    minio-drill-856992a22b \
-    minio-restore-856992a22b \
-    minio-buckets-3f5acfc57e \
+    minio-backup-5b632c904e \
+    minio-drill-5b632c904e \
+    minio-restore-5b632c904e \
+    minio-buckets-5d8a01a491 \
     otel-collector-223c775150 \
     postgresql-queries \
     postgresql-backup-f85329ef8e \
@@ -392,7 +399,7 @@ if [ -n "${prune}" ]; then
     dbt-build-17dc8bec00
   prune job \
     elasticsearch-access-dc628c6d90 \
-    minio-buckets-99a50ca470 \
+    minio-buckets-a10772c7f0 \
     postgresql-databases-d4b9f4422b \
     airbyte-bootloader-5f8a8751f6 \
     airbyte-metrics-02fcd5c23a \

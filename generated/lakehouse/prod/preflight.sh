@@ -260,6 +260,7 @@ secret dremio-admin-v1 username password
 secret dremio-dbt-engine-v1 username password
 secret dremio-metrics-v1 username password
 secret dremio-superset-engine-v1 username password
+secret elasticsearch-backup-mirror-v1 value
 secret elasticsearch-dremio-search-v1 username password
 secret elasticsearch-elastic-v1 username password
 secret elasticsearch-jaeger-storage-v1 username password
@@ -271,6 +272,7 @@ secret minio-airbyte-lake-v1 username password
 secret minio-airbyte-storage-v1 username password
 secret minio-backup-mirror-v1 value
 secret minio-dremio-storage-v1 username password
+secret minio-elasticsearch-snapshots-v1 username password
 secret minio-metrics-v1 username password
 secret minio-metrics-token-v1 value
 secret minio-root-password-v1 username password
@@ -297,6 +299,7 @@ fi
 
 # --- images that are built
 note './images.sh pushes registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c'
+note './images.sh pushes registry.example.com/lakehouse/elasticsearch-backup:9.5.2-9f33da6a2564'
 note './images.sh pushes registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66'
 note './images.sh pushes registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54'
 note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a'

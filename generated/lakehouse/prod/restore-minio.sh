@@ -23,7 +23,7 @@ END
 }
 
 # What reads or writes minio.
-dependents='deployment/airbyte deployment/airbyte-worker deployment/airbyte-workload-launcher statefulset/dremio statefulset/dremio-executor'
+dependents='deployment/airbyte deployment/airbyte-worker deployment/airbyte-workload-launcher statefulset/dremio statefulset/dremio-executor statefulset/elasticsearch'
 yes=''
 dry=''
 arguments=''

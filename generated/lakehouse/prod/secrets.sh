@@ -106,6 +106,7 @@ secret dremio-admin-v1 dremio-admin admin
 secret dremio-dbt-engine-v1 dremio-dbt-engine dbt_engine
 secret dremio-metrics-v1 dremio-metrics metrics
 secret dremio-superset-engine-v1 dremio-superset-engine superset_engine
+secret elasticsearch-backup-mirror-v1 elasticsearch-backup-mirror
 secret elasticsearch-dremio-search-v1 elasticsearch-dremio-search dremio-search
 secret elasticsearch-elastic-v1 elasticsearch-elastic elastic
 secret elasticsearch-jaeger-storage-v1 elasticsearch-jaeger-storage jaeger-storage
@@ -117,6 +118,7 @@ secret minio-airbyte-lake-v1 minio-airbyte-lake airbyte-lake
 secret minio-airbyte-storage-v1 minio-airbyte-storage airbyte-storage
 secret minio-backup-mirror-v1 minio-backup-mirror
 secret minio-dremio-storage-v1 minio-dremio-storage dremio-storage
+secret minio-elasticsearch-snapshots-v1 minio-elasticsearch-snapshots elasticsearch-snapshots
 secret minio-metrics-v1 minio-metrics metrics
 secret minio-metrics-token-v1 minio-metrics-token
 secret minio-root-password-v1 minio-root-password root

@@ -4,5 +4,6 @@
 # Puts everything back, in the order in which systems depend on each other. Options are those of the single scripts.
 set -eu
 cd "$(dirname "$0")"
+./restore-elasticsearch.sh "$@"
 ./restore-minio.sh "$@"
 ./restore-postgresql.sh "$@"

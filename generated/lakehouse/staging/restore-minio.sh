@@ -23,7 +23,7 @@ END
 }
 
 # What reads or writes minio.
-dependents='dremio dremio-executor-1 dremio-executor-2'
+dependents='dremio dremio-executor-1 dremio-executor-2 elasticsearch-1 elasticsearch-2 elasticsearch-3'
 yes=''
 dry=''
 arguments=''

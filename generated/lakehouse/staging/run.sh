@@ -52,6 +52,9 @@ done
 if [ -n "${list}" ]; then
   cat <<'END'
 dbt-build   30 5 * * *
+elasticsearch-backup   0 2 * * *
+elasticsearch-drill   0 5 * * 0
+elasticsearch-restore
 jaeger-cleaner   20 1 * * *
 logstash-trim   23 * * * *
 minio-backup   0 2 * * *
@@ -72,6 +75,9 @@ fi
 case "${job}" in
   '') wrong 'the name of a job is missing' ;;
   dbt-build) limit=7200 ;;
+  elasticsearch-backup) limit=43200 ;;
+  elasticsearch-drill) limit=43200 ;;
+  elasticsearch-restore) limit=43200 ;;
   jaeger-cleaner) limit=1800 ;;
   logstash-trim) limit=600 ;;
   minio-backup) limit=72000 ;;

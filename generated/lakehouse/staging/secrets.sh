@@ -130,6 +130,7 @@ secret lakehouse-staging_dremio-admin-v1 dremio-admin
 secret lakehouse-staging_dremio-dbt-engine-v1 dremio-dbt-engine
 secret lakehouse-staging_dremio-metrics-v1 dremio-metrics
 secret lakehouse-staging_dremio-superset-engine-v1 dremio-superset-engine
+secret lakehouse-staging_elasticsearch-backup-mirror-v1 elasticsearch-backup-mirror
 secret lakehouse-staging_elasticsearch-dremio-search-v1 elasticsearch-dremio-search
 secret lakehouse-staging_elasticsearch-elastic-v1 elasticsearch-elastic
 secret lakehouse-staging_elasticsearch-grafana-logs-v1 elasticsearch-grafana-logs
@@ -150,6 +151,7 @@ secret lakehouse-staging_minio-airbyte-lake-v1 minio-airbyte-lake
 secret lakehouse-staging_minio-airbyte-storage-v1 minio-airbyte-storage
 secret lakehouse-staging_minio-backup-mirror-v1 minio-backup-mirror
 secret lakehouse-staging_minio-dremio-storage-v1 minio-dremio-storage
+secret lakehouse-staging_minio-elasticsearch-snapshots-v1 minio-elasticsearch-snapshots
 secret lakehouse-staging_minio-metrics-v1 minio-metrics
 secret lakehouse-staging_minio-metrics-token-v1 minio-metrics-token
 secret lakehouse-staging_minio-root-password-v1 minio-root-password

@@ -162,3 +162,29 @@ mc --quiet admin policy create lake dremio-storage /tmp/policy.json >/dev/null
 mc --quiet admin policy attach lake dremio-storage --user dremio-storage >/dev/null
 printf 'user %s: ready\n' dremio-storage
 
+
+# elasticsearch, snapshots
+mc --quiet mb --ignore-existing --region us-east-1 lake/elasticsearch-snapshots
+secret /run/secrets/minio-elasticsearch-snapshots
+printf '%s\n%s\n' elasticsearch-snapshots "${value}" | mc --quiet admin user add lake >/dev/null
+cat >/tmp/policy.json <<'JSON'
+{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      "Resource": ["arn:aws:s3:::elasticsearch-snapshots"]
+    },
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+      "Resource": ["arn:aws:s3:::elasticsearch-snapshots/*"]
+    }
+  ]
+}
+JSON
+mc --quiet admin policy create lake elasticsearch-snapshots /tmp/policy.json >/dev/null
+mc --quiet admin policy attach lake elasticsearch-snapshots --user elasticsearch-snapshots >/dev/null
+printf 'user %s: ready\n' elasticsearch-snapshots
+

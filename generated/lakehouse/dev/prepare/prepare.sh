@@ -93,6 +93,7 @@ own /volumes/alertmanager-data 65534:65534
 own /volumes/backups-measurements 65534:65534
 own /volumes/dbt-pushgateway 65534:65534
 own /volumes/dremio-coordinator 999:999
+own /volumes/elasticsearch-backup 1000:1000
 own /volumes/elasticsearch-data 1000:0
 own /volumes/filebeat-registry 0:0
 own /volumes/k3s-data 0:0
@@ -110,8 +111,11 @@ give dremio 999:999 always elasticsearch-dremio-search minio-dremio-storage post
 give dremio-metrics 999:999 profile dremio-metrics
 give dremio-init 999:999 always dremio-admin dremio-dbt-engine dremio-metrics dremio-superset-engine elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
 give elasticsearch-exporter 65534:65534 profile elasticsearch-metrics
-give elasticsearch 1000:0 profile elasticsearch-elastic
+give elasticsearch 1000:0 profile elasticsearch-elastic minio-elasticsearch-snapshots
 give elasticsearch-access 1000:0 profile elasticsearch-dremio-search elasticsearch-elastic elasticsearch-grafana-logs elasticsearch-kibana-reader elasticsearch-kibana-store elasticsearch-kibana-views elasticsearch-logstash-setup elasticsearch-logstash-store elasticsearch-metrics
+give elasticsearch-backup 1000:1000 profile elasticsearch-backup-mirror elasticsearch-elastic minio-elasticsearch-snapshots
+give elasticsearch-drill 1000:1000 profile backup-identity elasticsearch-backup-mirror elasticsearch-elastic minio-elasticsearch-snapshots
+give elasticsearch-restore 1000:1000 profile backup-identity elasticsearch-backup-mirror elasticsearch-elastic minio-elasticsearch-snapshots
 give grafana 472:472 profile elasticsearch-grafana-logs grafana-admin grafana-metrics grafana-secret-key postgresql-grafana-database
 give kibana 1000:1000 profile elasticsearch-kibana-store kibana-reporting-key kibana-saved-objects-key kibana-session-key
 give kibana-data-views 1000:1000 profile elasticsearch-kibana-views
@@ -120,7 +124,7 @@ give logstash-store 1000:1000 profile elasticsearch-logstash-setup
 give logstash-trim 1000:1000 profile elasticsearch-logstash-setup
 give minio 1000:1000 always minio-root-password
 give minio-backup 1000:1000 profile minio-backup-mirror minio-root-password
-give minio-buckets 1000:1000 always minio-airbyte-lake minio-airbyte-storage minio-dremio-storage minio-metrics minio-root-password
+give minio-buckets 1000:1000 always minio-airbyte-lake minio-airbyte-storage minio-dremio-storage minio-elasticsearch-snapshots minio-metrics minio-root-password
 give minio-drill 1000:1000 profile backup-identity minio-backup-mirror minio-root-password
 give minio-restore 1000:1000 profile backup-identity minio-backup-mirror minio-root-password
 give postgresql-exporter 65534:65534 profile postgresql-exporter

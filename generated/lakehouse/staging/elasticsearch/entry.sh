@@ -16,6 +16,12 @@ cp /opt/lakewright/memory.options "${ES_PATH_CONF}/jvm.options.d/memory.options"
 # The password of `elastic` for as long as nobody changes it through the API. --force makes the keystore if need be.
 "${home}/bin/elasticsearch-keystore" add --stdin --force bootstrap.password </run/secrets/elasticsearch-elastic
 
+# The account for snapshots. Through standard input: arguments can be seen by every process.
+snapshots=$(</run/secrets/minio-elasticsearch-snapshots)
+printf '%s\n%s\n' elasticsearch-snapshots "${snapshots}" |
+  "${home}/bin/elasticsearch-keystore" add --stdin --force s3.client.lakewright.access_key s3.client.lakewright.secret_key
+unset snapshots
+
 settings=()
 # Every member has a name of its own, by which the others find it and which its certificate bears. The first part of it is
 # the host name.

@@ -9,3 +9,7 @@ export RCLONE_CONFIG_LAKE_SECRET_ACCESS_KEY
 # The key of the mirror, for a new copy; each copy brings the one that it was made with.
 MIRROR_KEY=/run/secrets/minio-backup-mirror
 export MIRROR_KEY
+# Names of buckets that others copy, a line each; the first is nobody's, so that there is one.
+LEFT_OUT='/
+elasticsearch-snapshots/'
+export LEFT_OUT

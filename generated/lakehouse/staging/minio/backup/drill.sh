@@ -6,7 +6,7 @@
 set -eu
 here=${0%/*}
 # shellcheck source=/dev/null
-. "${here}/layers.sh"
+. "${here}/mirror.sh"
 # Bytes that are read back at most: they need room beside the copies.
 most=1073741824
 get mirror.key >"${BACKUP_WORK:?}/key"

@@ -7,7 +7,7 @@ here=${0%/*}
 # shellcheck source=/dev/null
 . "${here}/connect.sh"
 # shellcheck source=/dev/null
-. "${here}/layers.sh"
+. "${here}/mirror.sh"
 get mirror.key >"${BACKUP_WORK:?}/key"
 open_mirror "${BACKUP_WORK}/key"
 find_layers
@@ -15,13 +15,7 @@ find_layers
 get buckets | while IFS= read -r bucket; do
   rclone mkdir "lake:${bucket}"
 done
-for list in "${BACKUP_WORK}/layers"/*; do
-  layer=$(basename "${list}")
-  place=$(place_of "${layer}")
-  [ -s "${list}" ] || continue
-  cut -f 3- "${list}" >"${BACKUP_WORK}/paths"
-  rclone copy --files-from-raw "${BACKUP_WORK}/paths" "${place}" lake:
-done
+fetch lake:
 objects lake: "${BACKUP_WORK}/there"
 LC_ALL=C comm -23 "${BACKUP_WORK}/wanted" "${BACKUP_WORK}/there" >"${BACKUP_WORK}/missing"
 if [ -s "${BACKUP_WORK}/missing" ]; then

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2312
-# The mirror: what is there now in current/, and what each copy replaced in replaced/COPY. Read by the other scripts.
+# The mirror of a system that is too large to be copied as a whole: what is there now in current/, and what each copy replaced in
+# replaced/COPY. Read by the scripts of its blueprint.
 
 put() {
   sh "${BACKUP_PROGRAM:?}" put "$@"
@@ -34,18 +35,19 @@ find_layers() {
   wanted=${BACKUP_WORK}/wanted
   rm -rf "${layers}"
   mkdir "${layers}"
-  get objects >"${wanted}"
+  # Also where nobody looks for failures but at the end.
+  get objects >"${wanted}" || return 1
   cp "${wanted}" "${BACKUP_WORK}/left"
   for copy in $(replaced); do
     [ "$(printf '%s\n%s\n' "${copy}" "${BACKUP_ID:?}" | LC_ALL=C sort | tail -n 1)" = "${copy}" ] && [ "${copy}" != "${BACKUP_ID}" ] || continue
-    objects "mirror:replaced/${copy}" "${BACKUP_WORK}/layer"
+    objects "mirror:replaced/${copy}" "${BACKUP_WORK}/layer" || return 1
     LC_ALL=C comm -12 "${BACKUP_WORK}/left" "${BACKUP_WORK}/layer" >"${BACKUP_WORK}/here"
     [ -s "${BACKUP_WORK}/here" ] || continue
     cp "${BACKUP_WORK}/here" "${layers}/${copy}"
     LC_ALL=C comm -23 "${BACKUP_WORK}/left" "${BACKUP_WORK}/here" >"${BACKUP_WORK}/rest"
     mv "${BACKUP_WORK}/rest" "${BACKUP_WORK}/left"
   done
-  objects mirror:current "${BACKUP_WORK}/layer"
+  objects mirror:current "${BACKUP_WORK}/layer" || return 1
   LC_ALL=C comm -12 "${BACKUP_WORK}/left" "${BACKUP_WORK}/layer" >"${layers}/current"
   LC_ALL=C comm -23 "${BACKUP_WORK}/left" "${BACKUP_WORK}/layer" >"${BACKUP_WORK}/missing"
   if [ -s "${BACKUP_WORK}/missing" ]; then
@@ -61,4 +63,34 @@ place_of() {
     current) echo mirror:current ;;
     *) echo "mirror:replaced/$1" ;;
   esac
+}
+
+# update PLACE [OPTION…]: brings the mirror up to date, puts a list of it into the copy, and forgets what no copy needs: what was
+# replaced before the oldest that is left was made.
+update() {
+  place=$1
+  shift
+  # An object is the same when size and time are. One that is written to meanwhile fails, and is there next time.
+  rclone sync "$@" --backup-dir "mirror:replaced/${BACKUP_ID:?}" "${place}" mirror:current || return 1
+  objects mirror:current "${BACKUP_WORK:?}/objects" || return 1
+  put objects cat "${BACKUP_WORK}/objects" || return 1
+  put mirror.key cat "${MIRROR_KEY:?}" || return 1
+  if [ -n "${BACKUP_OLDEST:-}" ]; then
+    for copy in $(replaced); do
+      if [ "$(printf '%s\n%s\n' "${copy}" "${BACKUP_OLDEST}" | LC_ALL=C sort | head -n 1)" = "${copy}" ]; then
+        rclone purge "mirror:replaced/${copy}" || return 1
+      fi
+    done
+  fi
+  awk -F '\t' '{ sum += $1 } END { printf "%d objects, %.0f bytes\n", NR, sum }' "${BACKUP_WORK}/objects" >&2
+}
+
+# fetch PLACE: copies everything of the copy there, after find_layers.
+fetch() {
+  for list in "${BACKUP_WORK:?}/layers"/*; do
+    [ -s "${list}" ] || continue
+    cut -f 3- "${list}" >"${BACKUP_WORK}/paths"
+    from=$(place_of "$(basename "${list}")")
+    rclone copy --files-from-raw "${BACKUP_WORK}/paths" "${from}" "$1" || return 1
+  done
 }

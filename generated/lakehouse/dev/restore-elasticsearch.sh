@@ -1,0 +1,99 @@
+#!/bin/sh
+# Made by lakewright from the topology. Change that and build again: edits here are lost.
+#
+# Puts a copy of elasticsearch back. What depends on it is stopped before and started afterwards.
+# Functions are called in conditions on purpose: each says by its status how it went.
+# shellcheck disable=SC2310,SC2311,SC2312
+set -eu
+cd "$(dirname "$0")"
+
+usage() {
+  cat <<'END'
+Usage: ./restore-elasticsearch.sh [COPY] [--from local|offsite] [--dry-run] [--yes]
+Puts the newest copy that is whole back, or the one that is named. It is compared with its checksums first.
+
+  COPY       its name, as --list shows it
+  --from     where it is taken from: here, or off site where there is none here
+  --list     list the copies
+  --dry-run  say what would be done
+  --yes      do not ask
+
+Exit status: 0 done, 1 something failed, 2 wrong usage, 3 a backup is under way, 4 there is no such copy.
+END
+}
+
+# What reads or writes elasticsearch.
+dependents='dremio grafana kibana logstash'
+yes=''
+dry=''
+arguments=''
+while [ "$#" -gt 0 ]; do
+  case "$1" in
+    --yes) yes=yes ;;
+    --dry-run)
+      dry=yes
+      arguments="${arguments} --dry-run"
+      ;;
+    --list) exec ./backup-job.sh elasticsearch-restore list ;;
+    --from)
+      [ "$#" -gt 1 ] || { usage >&2; exit 2; }
+      arguments="${arguments} --from $2"
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    -*)
+      usage >&2
+      exit 2
+      ;;
+    *) arguments="${arguments} $1" ;;
+  esac
+  shift
+done
+case "${arguments}" in
+  *[!A-Za-z0-9\ -]*)
+    usage >&2
+    exit 2
+    ;;
+  *) ;;
+esac
+set -f
+# shellcheck disable=SC2086 # words, of letters and digits
+set -- ${arguments}
+if [ -n "${dry}" ]; then
+  exec ./backup-job.sh elasticsearch-restore restore "$@"
+fi
+if [ -z "${yes}" ]; then
+  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' elasticsearch "${dependents:+ Stopped for it: ${dependents}.}"
+  read -r answer || answer=''
+  case "${answer}" in
+    y | Y | yes | o | O | oui) ;;
+    *) exit 1 ;;
+  esac
+fi
+
+# Only what runs is stopped, and started again.
+stopped=''
+for service in ${dependents}; do
+  if docker compose --profile '*' ps --services --status running | grep -qxF "${service}"; then
+    stopped="${stopped} ${service}"
+  fi
+done
+# shellcheck disable=SC2086 # names of services
+[ -z "${stopped}" ] || docker compose --profile '*' stop ${stopped}
+start() {
+  # shellcheck disable=SC2086 # names of services
+  [ -z "${stopped}" ] || docker compose --profile '*' start ${stopped}
+}
+status=0
+./backup-job.sh elasticsearch-restore restore "$@" || status=$?
+if [ "${status}" -eq 0 ]; then
+  docker compose run --rm --no-deps -T elasticsearch-access || status=$?
+fi
+if [ "${status}" -ne 0 ]; then
+  printf 'restore-elasticsearch.sh: it was not put back (status %s).%s\n' "${status}" "${stopped:+ Still stopped:${stopped}; run this again, or start them.}" >&2
+  exit "${status}"
+fi
+start
