@@ -1,10 +1,11 @@
 """What a test is, how its outcome is told, and the words tests use to fail or to be skipped."""
 
+import json
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 
 class Failure(Exception):
@@ -61,12 +62,21 @@ class Report:
         else:
             self.skipped += 1
         seconds = time.monotonic() - start
-        print(f"{name}: {outcome}" + (f" ({seconds:.0f} s)" if seconds >= 1 else ""))
-        for line in detail.splitlines():
-            print(f"    {line}")
-        sys.stdout.flush()
+        lines = [f"{name}: {outcome}" + (f" ({seconds:.0f} s)" if seconds >= 1 else "")]
+        lines += [f"    {line}" for line in detail.splitlines()]
+        # At once: another run may print beside this one.
+        print("\n".join(lines), flush=True)
         return outcome == "ok"
 
-    def finish(self) -> int:
+    def add(self, tally: Path) -> None:
+        """What another run has counted; one that ended before it counted is a failure."""
+        counted = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else [0, 1, 0]
+        self.passed, self.failed, self.skipped = map(sum, zip((self.passed, self.failed, self.skipped), counted, strict=True))
+
+    def finish(self, tally: Path | None = None) -> int:
+        """The exit status. What was counted goes to `tally`, for whoever adds it up, else it is printed."""
+        if tally is not None:
+            tally.write_text(json.dumps([self.passed, self.failed, self.skipped]), encoding="utf-8")
+            return 0
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         return 1 if self.failed or not self.passed else 0
