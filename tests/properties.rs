@@ -583,8 +583,25 @@ fn manifests_hold(bundle: &Files) {
         let own = names.insert((text(object, "/apiVersion"), kind, name));
         assert!(own, "two objects are {kind} {name}");
     }
-    let known: BTreeSet<(&str, &str)> =
-        names.iter().map(|(_, kind, name)| (*kind, *name)).collect();
+    // A set makes the claims of its pods, of which there is at least the first.
+    let claims: Vec<String> = objects
+        .iter()
+        .flat_map(|object| {
+            let templates = object.pointer("/spec/volumeClaimTemplates");
+            let templates = templates.and_then(Json::as_array).into_iter().flatten();
+            let claim = |template| text(template, "/metadata/name");
+            templates.map(move |one| format!("{}-{}-0", claim(one), text(object, "/metadata/name")))
+        })
+        .collect();
+    let known: BTreeSet<(&str, &str)> = names
+        .iter()
+        .map(|(_, kind, name)| (*kind, *name))
+        .chain(
+            claims
+                .iter()
+                .map(|claim| ("PersistentVolumeClaim", claim.as_str())),
+        )
+        .collect();
     let mut pods: Vec<BTreeMap<String, String>> = Vec::new();
     for object in &objects {
         let mut found = Vec::new();

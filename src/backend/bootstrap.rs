@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Files;
 use super::docker::{instances, probe_command};
+use super::kubernetes::scripts::telling;
 use super::order::Order;
 use crate::platform::{Kind, Platform, Service};
 use crate::template::header;
@@ -36,6 +37,8 @@ struct Data {
     /// Services that need not run, between spaces.
     optional: String,
     probes: Vec<Vec<String>>,
+    /// Objects of a cluster's operators, each with the condition by which it tells how it is.
+    telling: Vec<[String; 2]>,
     count_words: String,
     /// The address that published names lead to, where that is known.
     address: Option<String>,
@@ -80,7 +83,11 @@ fn data(platform: &Platform) -> Data {
         .filter(|service| service.kind.keeps_running() && service.inside.is_none())
         .flat_map(|service| probes(environment.target, service))
         .collect();
-    let count = probes.len();
+    let telling = match environment.target {
+        Target::Kubernetes => telling(platform),
+        _ => Vec::new(),
+    };
+    let count = probes.len() + telling.len();
     let always = |service: &&Service| platform.profile_of(service).is_none();
     let optional: Vec<&str> = platform
         .services
@@ -150,6 +157,7 @@ fn data(platform: &Platform) -> Data {
         patience: patience(platform),
         optional: format!(" {} ", optional.join(" ")),
         probes,
+        telling,
         count_words: format!("  {count} would be asked"),
         address: docker.then(|| match environment.bind.as_str() {
             "0.0.0.0" => "127.0.0.1".to_owned(),
@@ -192,7 +200,9 @@ fn probes(target: Target, service: &Service) -> Vec<Vec<String>> {
         Target::Swarm => vec![vec![name]],
         Target::Kubernetes if !service.is_ours() => Vec::new(),
         Target::Kubernetes => {
-            let kind = if service.is_stateful() {
+            let kind = if service.per_host {
+                "daemonset"
+            } else if service.is_stateful() {
                 "statefulset"
             } else {
                 "deployment"

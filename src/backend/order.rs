@@ -51,7 +51,7 @@ impl Order {
 
 /// Returns how many steps lie before each node. Where nodes wait for each other in a circle, the first of them does not
 /// wait: components may, though no service does.
-fn depths(before: &[BTreeSet<usize>]) -> Vec<usize> {
+pub(crate) fn depths(before: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut waiting: Vec<usize> = before.iter().map(BTreeSet::len).collect();
     let mut after: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (node, all) in before.iter().enumerate() {

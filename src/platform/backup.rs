@@ -111,6 +111,8 @@ pub struct Copies {
     pub share: u64,
     /// Whether what it copies is in a mirror that all copies share, off site where there is such a place.
     pub mirror: bool,
+    /// Own services that must not run while one is put back, by their position.
+    pub stops: Vec<usize>,
     /// Own jobs that must run after one was put back.
     pub then: Vec<String>,
 }

@@ -12,12 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from backup_trial import Trial
 from report import Report, expect
-from toolbox import PATH, Toolbox, run
-
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "src/blueprint/backup"
-SCRIPTS = ROOT / "blueprints/elasticsearch/backup"
+from toolbox import Toolbox
 
 CONNECT = """
 export ELASTICSEARCH=http://127.0.0.1:{port} ELASTIC_PASSWORD_FILE={folder}/password BUCKET=bucket
@@ -176,27 +173,10 @@ def check(tools: Toolbox) -> None:
 
 
 def go(folder: Path, cluster: Cluster, port: int) -> None:
-    scripts = folder / "scripts"
-    scripts.mkdir()
-    for source in [*PROGRAM.glob("*.sh"), *SCRIPTS.glob("*.sh")]:
-        shutil.copy(source, scripts)
-    (scripts / "connect.sh").write_text(CONNECT.format(port=port, folder=folder), encoding="utf-8")
+    trial = Trial(folder, "elasticsearch", CONNECT.format(port=port, folder=folder))
+    program, newest = trial.program, trial.newest
     (folder / "password").write_text('se"cret\n', encoding="utf-8")
     (folder / "mirror.key").write_text("key of the mirror\n", encoding="utf-8")
-    run(["age-keygen", "-o", folder / "identity"])
-    environment = {
-        "PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "BACKUP_COMPONENT": "elasticsearch", "BACKUP_FOLDER": str(folder / "backup"),
-        "BACKUP_SCRIPTS": str(scripts), "BACKUP_KEEP_DAYS": "7", "BACKUP_KEEP_WEEKS": "1", "BACKUP_KEEP_MONTHS": "1",
-        "BACKUP_RECIPIENTS": run(["age-keygen", "-y", folder / "identity"]).stdout.strip(), "BACKUP_IDENTITY": str(folder / "identity"),
-    }  # fmt: skip
-
-    def program(*words: str, status: int = 0) -> str:
-        result = run(["sh", scripts / "backup.sh", *words], check=False, merge=True, env=environment, timeout=120)
-        expect(result.returncode == status, f"{' '.join(words)}: exit status {result.returncode}, not {status}\n{result.stdout}")
-        return result.stdout
-
-    def newest() -> str:
-        return program("newest").strip()
 
     cluster.indices = {
         "orders": ["a", "b", "c"], "odd %name": ["x"], "empty": [], BACKING: [str(number) for number in range(50)],

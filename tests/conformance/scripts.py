@@ -17,7 +17,7 @@ from kubernetes import NODES, Running, called, flows_of, identity, objects, stor
 from report import Failure, Report, expect
 from toolbox import Toolbox, run
 
-TESTS = ("preflight-lacks", "preflight-passes", "secrets-script", "apply-dry-run", "apply-script", "apply-script-again")
+TESTS = ("preflight-lacks", "preflight-passes", "secrets-script", "apply-dry-run", "apply-script", "apply-script-again", "bootstrap-smoke")
 
 # What operators' installations bring, as far as the scripts look at it: namespace, labels, image.
 OPERATORS = {
@@ -261,6 +261,25 @@ class Scripts:
         missing = [called(identity(entry)) for entry in self.objects if identity(entry) not in there]
         expect(not missing, "pruned, and still wanted: " + ", ".join(missing))
 
+    def bootstrap_smoke(self) -> None:
+        """bootstrap.sh asks everything that runs, and notices what does not. Nobody answers at public names here."""
+        text = (self.folder / "bootstrap.sh").read_text(encoding="utf-8")
+        asked = {shlex.split(words)[-1] for words in re.findall(r"^  ask (.*)$", text, re.MULTILINE)}
+        asked |= {shlex.split(which)[0].partition("/")[2] for which in re.findall(r"^  told (.*)$", text, re.MULTILINE)}
+        made = ("Deployment", "StatefulSet", "DaemonSet")
+        ours = {entry["metadata"]["name"] for entry in self.objects if entry["kind"] in made and self.is_of_bundle(entry)}
+        expect(ours <= asked, f"nobody asks {sorted(ours - asked)}")
+        said = self.script("bootstrap.sh", "--smoke").stdout
+        unwell = [name for name in sorted(asked) if f"  {name}: well\n" not in said]
+        expect(not unwell, f"not well: {unwell}\n{said}")
+        victim = next(entry["metadata"]["name"] for entry in self.objects if entry["kind"] == "Deployment" and self.is_of_bundle(entry))
+        self.cluster.kubectl("delete", "deployment", victim, "--namespace", self.namespace)
+        result = self.script("bootstrap.sh", "--smoke")
+        expect(result.returncode == 1 and f"  {victim}: is not in the cluster\n" in result.stdout, result.stdout)
+
+    def is_of_bundle(self, entry: dict) -> bool:
+        return entry["metadata"].get("namespace") == self.namespace and "lakewright/layer" in entry["metadata"].get("labels", {})
+
 
 def test_scripts(report: Report, label: str, bundle: Path, tools: Toolbox, compiler: Callable) -> None:
     """Everything that the scripts of one bundle do, in the order in which they are used."""
@@ -284,6 +303,7 @@ def test_scripts(report: Report, label: str, bundle: Path, tools: Toolbox, compi
         if not report.test(f"{label}/preflight-passes", scripts.preflight_passes, always=True):
             return
         report.test(f"{label}/apply-dry-run", scripts.apply_dry_run)
-        if any(report.wants(f"{label}/{name}") for name in ("apply-script", "apply-script-again")):
+        if any(report.wants(f"{label}/{name}") for name in ("apply-script", "apply-script-again", "bootstrap-smoke")):
             if report.test(f"{label}/apply-script", scripts.apply_script, always=True):
                 report.test(f"{label}/apply-script-again", scripts.apply_script_again)
+                report.test(f"{label}/bootstrap-smoke", scripts.bootstrap_smoke)

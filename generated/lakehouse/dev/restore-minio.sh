@@ -24,6 +24,8 @@ END
 
 # What reads or writes minio.
 dependents='dremio elasticsearch k3s'
+# What of its own must not run while its data is replaced.
+own=''
 yes=''
 dry=''
 arguments=''
@@ -66,7 +68,8 @@ if [ -n "${dry}" ]; then
   exec ./backup-job.sh minio-restore restore "$@"
 fi
 if [ -z "${yes}" ]; then
-  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${dependents:+ Stopped for it: ${dependents}.}"
+  everybody=${own}${own:+${dependents:+ }}${dependents}
+  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${everybody:+ Stopped for it: ${everybody}.}"
   read -r answer || answer=''
   case "${answer}" in
     y | Y | yes | o | O | oui) ;;
@@ -74,26 +77,40 @@ if [ -z "${yes}" ]; then
   esac
 fi
 
-# Only what runs is stopped, and started again.
-stopped=''
-for service in ${dependents}; do
-  if docker compose --profile '*' ps --services --status running | grep -qxF "${service}"; then
-    stopped="${stopped} ${service}"
-  fi
-done
-# shellcheck disable=SC2086 # names of services
-[ -z "${stopped}" ] || docker compose --profile '*' stop ${stopped}
-start() {
+# halt SERVICE...: only what runs is stopped; what that is stands in ${halted} then.
+halt() {
+  halted=''
+  for service in "$@"; do
+    if docker compose --profile '*' ps --services --status running | grep -qxF "${service}"; then
+      halted="${halted} ${service}"
+    fi
+  done
   # shellcheck disable=SC2086 # names of services
-  [ -z "${stopped}" ] || docker compose --profile '*' start ${stopped}
+  [ -z "${halted}" ] || docker compose --profile '*' stop ${halted}
 }
+resume() {
+  [ "$#" -eq 0 ] || docker compose --profile '*' start "$@"
+}
+# What is in these lists are names, each of one word.
+# shellcheck disable=SC2086
+halt ${dependents}
+stopped=${halted}
+# shellcheck disable=SC2086
+halt ${own}
 status=0
 ./backup-job.sh minio-restore restore "$@" || status=$?
+if [ "${status}" -eq 0 ]; then
+  # shellcheck disable=SC2086
+  resume ${halted}
+  halted=''
+fi
 if [ "${status}" -eq 0 ]; then
   docker compose run --rm --no-deps -T minio-buckets || status=$?
 fi
 if [ "${status}" -ne 0 ]; then
-  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${stopped:+ Still stopped:${stopped}; run this again, or start them.}" >&2
+  still=${halted}${stopped}
+  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${still:+ Still stopped:${still}; run this again, or start them.}" >&2
   exit "${status}"
 fi
-start
+# shellcheck disable=SC2086
+resume ${stopped}

@@ -19,7 +19,7 @@ while [ "$#" -gt 0 ]; do
       sed -n '4,5s/^# //p' "$0"
       exit 0
       ;;
-    elasticsearch | minio | postgresql) components="${components} $1" ;;
+    minio | postgresql | elasticsearch | dremio) components="${components} $1" ;;
     *)
       sed -n '4,5s/^# //p' "$0" >&2
       exit 2
@@ -28,7 +28,7 @@ while [ "$#" -gt 0 ]; do
   shift
 done
 failed=''
-for component in ${components:-elasticsearch minio postgresql}; do
+for component in ${components:-minio postgresql elasticsearch dremio}; do
   job="${component}-restore"
   set -- verify
   if [ -n "${drill}" ]; then

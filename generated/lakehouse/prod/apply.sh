@@ -268,6 +268,7 @@ apply 'wave 1 of 5' \
   manifests/20-valkey/10-server.yaml \
   manifests/21-airbyte/00-rules.yaml \
   manifests/21-airbyte/10-manifest-server.yaml \
+  manifests/21-dremio/00-claims.yaml \
   manifests/21-dremio/00-rules.yaml \
   manifests/21-dremio/10-zookeeper.yaml \
   manifests/21-superset/00-rules.yaml \
@@ -292,12 +293,12 @@ rolled_out 675 statefulset/dremio-zookeeper
 rolled_out 365 deployment/superset-statsd
 rolled_out 365 statefulset/dbt-pushgateway
 
-again elasticsearch-access-dc628c6d90 minio-buckets-a10772c7f0 postgresql-databases-d4b9f4422b
+again elasticsearch-access-dc628c6d90 minio-buckets-8a8bf18a0a postgresql-databases-d4b9f4422b
 apply 'wave 2 of 5' \
   manifests/20-elasticsearch/20-access.yaml \
   manifests/20-minio/20-buckets.yaml \
   manifests/20-postgresql/20-databases.yaml
-completed 900 elasticsearch-access-dc628c6d90 minio-buckets-a10772c7f0 postgresql-databases-d4b9f4422b
+completed 900 elasticsearch-access-dc628c6d90 minio-buckets-8a8bf18a0a postgresql-databases-d4b9f4422b
 
 again airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
 apply 'wave 3 of 5' \
@@ -305,7 +306,10 @@ apply 'wave 3 of 5' \
   manifests/21-airbyte/10-bootloader.yaml \
   manifests/21-airbyte/10-sync.yaml \
   manifests/21-airbyte/10-temporal.yaml \
+  manifests/21-dremio/10-backup.yaml \
   manifests/21-dremio/10-coordinator.yaml \
+  manifests/21-dremio/10-drill.yaml \
+  manifests/21-dremio/10-restore.yaml \
   manifests/21-grafana/00-rules.yaml \
   manifests/21-grafana/10-web.yaml \
   manifests/21-jaeger/00-rules.yaml \
@@ -321,7 +325,7 @@ rolled_out 730 deployment/grafana
 rolled_out 490 deployment/jaeger
 rolled_out 390 deployment/superset-metrics
 
-again airbyte-metrics-02fcd5c23a dremio-init-227e3b9b92
+again airbyte-metrics-02fcd5c23a dremio-init-688e2fd387
 apply 'wave 4 of 5' \
   manifests/21-airbyte/20-metrics.yaml \
   manifests/21-airbyte/20-server.yaml \
@@ -331,7 +335,7 @@ apply 'wave 4 of 5' \
   manifests/21-superset/20-beat.yaml \
   manifests/21-superset/20-web.yaml \
   manifests/21-superset/20-worker.yaml
-completed 1500 airbyte-metrics-02fcd5c23a dremio-init-227e3b9b92
+completed 1500 airbyte-metrics-02fcd5c23a dremio-init-688e2fd387
 rolled_out 1030 deployment/airbyte
 rolled_out 1030 deployment/airbyte-workload-api-server
 rolled_out 1150 statefulset/dremio-executor
@@ -367,10 +371,10 @@ if [ -n "${prune}" ]; then
     elasticsearch-restore-de938afc59 \
     elasticsearch-access-ce0d78a12b \
     elasticsearch-exporter-9a2bc369d7 \
-    minio-backup-5b632c904e \
-    minio-drill-5b632c904e \
-    minio-restore-5b632c904e \
-    minio-buckets-5d8a01a491 \
+    minio-backup-a91389d324 \
+    minio-drill-a91389d324 \
+    minio-restore-a91389d324 \
+    minio-buckets-112d611f10 \
     otel-collector-223c775150 \
     postgresql-queries \
     postgresql-backup-f85329ef8e \
@@ -382,10 +386,13 @@ if [ -n "${prune}" ]; then
     airbyte-temporal-bd710f4802 \
     airbyte-metrics-64813e4e12 \
     airbyte-exporter-bb880a2062 \
+    dremio-backup-734ec07bf9 \
     dremio-b172ff8b7c \
+    dremio-drill-734ec07bf9 \
+    dremio-restore-734ec07bf9 \
     dremio-zookeeper-0ed8f33eff \
     dremio-executor-eabf4e3153 \
-    dremio-init-ffb47c8839 \
+    dremio-init-a308340305 \
     dremio-metrics-3cb8ad43b4 \
     grafana-3091f4a696 \
     jaeger-cleaner-35ef60e911 \
@@ -399,11 +406,11 @@ if [ -n "${prune}" ]; then
     dbt-build-17dc8bec00
   prune job \
     elasticsearch-access-dc628c6d90 \
-    minio-buckets-a10772c7f0 \
+    minio-buckets-8a8bf18a0a \
     postgresql-databases-d4b9f4422b \
     airbyte-bootloader-5f8a8751f6 \
     airbyte-metrics-02fcd5c23a \
-    dremio-init-227e3b9b92 \
+    dremio-init-688e2fd387 \
     superset-init-52479c75f5
 fi
 say 'done'

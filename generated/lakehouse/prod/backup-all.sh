@@ -5,9 +5,10 @@
 set -eu
 cd "$(dirname "$0")"
 failed=''
-./backup-elasticsearch.sh "$@" || failed="${failed} elasticsearch"
 ./backup-minio.sh "$@" || failed="${failed} minio"
 ./backup-postgresql.sh "$@" || failed="${failed} postgresql"
+./backup-elasticsearch.sh "$@" || failed="${failed} elasticsearch"
+./backup-dremio.sh "$@" || failed="${failed} dremio"
 if [ -n "${failed}" ]; then
   printf 'backup-all.sh: failed:%s\n' "${failed}" >&2
   exit 1

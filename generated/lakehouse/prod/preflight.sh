@@ -257,6 +257,7 @@ secret airbyte-jwt-signature-v1 value
 secret backup-identity-v1 value
 secret backup-store-v1 username password
 secret dremio-admin-v1 username password
+secret dremio-backup-v1 username password
 secret dremio-dbt-engine-v1 username password
 secret dremio-metrics-v1 username password
 secret dremio-superset-engine-v1 username password
@@ -299,6 +300,7 @@ fi
 
 # --- images that are built
 note './images.sh pushes registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c'
+note './images.sh pushes registry.example.com/lakehouse/dremio-backup:26.0.5-c3d1728114e8'
 note './images.sh pushes registry.example.com/lakehouse/elasticsearch-backup:9.5.2-9f33da6a2564'
 note './images.sh pushes registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66'
 note './images.sh pushes registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54'

@@ -24,6 +24,8 @@ END
 
 # What reads or writes minio.
 dependents='deployment/airbyte deployment/airbyte-worker deployment/airbyte-workload-launcher statefulset/dremio statefulset/dremio-executor statefulset/elasticsearch'
+# What of its own must not run while its data is replaced.
+own=''
 yes=''
 dry=''
 arguments=''
@@ -66,7 +68,8 @@ if [ -n "${dry}" ]; then
   exec ./backup-job.sh minio-restore restore "$@"
 fi
 if [ -z "${yes}" ]; then
-  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${dependents:+ Stopped for it: ${dependents}.}"
+  everybody=${own}${own:+${dependents:+ }}${dependents}
+  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${everybody:+ Stopped for it: ${everybody}.}"
   read -r answer || answer=''
   case "${answer}" in
     y | Y | yes | o | O | oui) ;;
@@ -75,25 +78,38 @@ if [ -z "${yes}" ]; then
 fi
 
 namespace=lakehouse
-# How many of each there were, to have them again. An autoscaler leaves alone what has none.
-stopped=''
-for workload in ${dependents}; do
-  replicas=$(kubectl --namespace "${namespace}" get "${workload}" --output=jsonpath='{.spec.replicas}' 2>/dev/null) || continue
-  if [ "${replicas:-0}" -gt 0 ]; then
-    stopped="${stopped} ${workload}=${replicas}"
-    kubectl --namespace "${namespace}" scale --replicas=0 "${workload}"
-  fi
-done
-for workload in ${stopped}; do
-  kubectl --namespace "${namespace}" wait --for=jsonpath='{.status.replicas}'=0 --timeout=300s "${workload%=*}" || :
-done
-start() {
-  for workload in ${stopped}; do
+# halt WORKLOAD...: how many of each there were stands in ${halted} then. An autoscaler leaves alone what has none.
+halt() {
+  halted=''
+  for workload in "$@"; do
+    replicas=$(kubectl --namespace "${namespace}" get "${workload}" --output=jsonpath='{.spec.replicas}' 2>/dev/null) || continue
+    if [ "${replicas:-0}" -gt 0 ]; then
+      halted="${halted} ${workload}=${replicas}"
+      kubectl --namespace "${namespace}" scale --replicas=0 "${workload}"
+    fi
+  done
+  for workload in ${halted}; do
+    kubectl --namespace "${namespace}" wait --for=jsonpath='{.status.replicas}'=0 --timeout=300s "${workload%=*}" || :
+  done
+}
+resume() {
+  for workload in "$@"; do
     kubectl --namespace "${namespace}" scale --replicas="${workload#*=}" "${workload%=*}"
   done
 }
+# What is in these lists are names, each of one word.
+# shellcheck disable=SC2086
+halt ${dependents}
+stopped=${halted}
+# shellcheck disable=SC2086
+halt ${own}
 status=0
 ./backup-job.sh minio-restore restore "$@" || status=$?
+if [ "${status}" -eq 0 ]; then
+  # shellcheck disable=SC2086
+  resume ${halted}
+  halted=''
+fi
 if [ "${status}" -eq 0 ]; then
   # It ran when the bundle was applied; it runs once more.
   old=$(kubectl --namespace "${namespace}" get jobs --selector=app.kubernetes.io/name=minio-buckets --output=name | tail -n 1)
@@ -103,7 +119,9 @@ if [ "${status}" -eq 0 ]; then
   ./apply.sh || status=$?
 fi
 if [ "${status}" -ne 0 ]; then
-  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${stopped:+ Still stopped:${stopped}; run this again, or start them.}" >&2
+  still=${halted}${stopped}
+  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${still:+ Still stopped:${still}; run this again, or start them.}" >&2
   exit "${status}"
 fi
-start
+# shellcheck disable=SC2086
+resume ${stopped}

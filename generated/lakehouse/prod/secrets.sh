@@ -103,6 +103,7 @@ secret airbyte-jwt-signature-v1 airbyte-jwt-signature
 secret backup-identity-v1 backup-identity
 secret backup-store-v1 backup-store lakehouse-backup
 secret dremio-admin-v1 dremio-admin admin
+secret dremio-backup-v1 dremio-backup backup
 secret dremio-dbt-engine-v1 dremio-dbt-engine dbt_engine
 secret dremio-metrics-v1 dremio-metrics metrics
 secret dremio-superset-engine-v1 dremio-superset-engine superset_engine

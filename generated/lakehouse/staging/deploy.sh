@@ -83,7 +83,7 @@ CDPATH='' cd -- "$(dirname -- "$0")"
 project=lakehouse-staging
 stack_label="com.docker.stack.namespace=${project}"
 # What runs when it is told to.
-told=' dbt-build elasticsearch-backup elasticsearch-drill elasticsearch-restore jaeger-cleaner logstash-trim minio-backup minio-drill minio-restore postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status '
+told=' dbt-build dremio-backup dremio-drill dremio-restore elasticsearch-backup elasticsearch-drill elasticsearch-restore jaeger-cleaner logstash-trim minio-backup minio-drill minio-restore postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status '
 
 now() {
   date +%s
@@ -492,7 +492,7 @@ if docker stack deploy --help | grep -q -- --detach; then
 fi
 auth=--with-registry-auth
 waves=6
-names=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 blackbox dbt-pushgateway elasticsearch-backup elasticsearch-drill elasticsearch-restore logstash-exporter minio-1 minio-2 minio-3 minio-backup minio-drill minio-restore otel-collector postgresql-router postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status prometheus superset-statsd backups valkey-exporter valkey nginx-exporter nginx alertmanager-1 alertmanager-2 containers-1 containers-2 containers-3 dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 filebeat-1 filebeat-2 filebeat-3 node-exporter-1 node-exporter-2 node-exporter-3 node-exporter-network-1 node-exporter-network-2 node-exporter-network-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio elasticsearch-exporter grafana jaeger jaeger-cleaner kibana logstash-store logstash-trim superset-metrics superset-init postgresql-exporter-1 postgresql-exporter-2 dremio-init kibana-data-views logstash superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build dremio-metrics '
+names=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 blackbox dbt-pushgateway elasticsearch-backup elasticsearch-drill elasticsearch-restore logstash-exporter minio-1 minio-2 minio-3 minio-backup minio-drill minio-restore otel-collector postgresql-router postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status prometheus superset-statsd backups valkey-exporter valkey nginx-exporter nginx alertmanager-1 alertmanager-2 containers-1 containers-2 containers-3 dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 filebeat-1 filebeat-2 filebeat-3 node-exporter-1 node-exporter-2 node-exporter-3 node-exporter-network-1 node-exporter-network-2 node-exporter-network-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio dremio-backup dremio-drill dremio-restore elasticsearch-exporter grafana jaeger jaeger-cleaner kibana logstash-store logstash-trim superset-metrics superset-init postgresql-exporter-1 postgresql-exporter-2 dremio-init kibana-data-views logstash superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build dremio-metrics '
 
 # Two at once would undo what the other does, on whichever managers they are.
 lock="${project}-deployment"
@@ -588,6 +588,9 @@ wave 3 900 \
   postgresql-databases
 wave 4 2100 \
   dremio \
+  dremio-backup \
+  dremio-drill \
+  dremio-restore \
   elasticsearch-exporter \
   grafana \
   jaeger \

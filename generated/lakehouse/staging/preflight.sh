@@ -256,6 +256,9 @@ keeps dremio-executor-2 staging-2
 keeps dremio-zookeeper-1 staging-3
 keeps dremio-zookeeper-2 staging-1
 keeps dremio-zookeeper-3 staging-2
+keeps dremio-backup staging-3
+keeps dremio-drill staging-3
+keeps dremio-restore staging-3
 keeps elasticsearch-1 staging-1
 keeps elasticsearch-2 staging-3
 keeps elasticsearch-3 staging-2
@@ -282,7 +285,7 @@ keeps backups staging-1
 keeps valkey staging-1
 
 # --- what leaves
-known=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 blackbox dbt-pushgateway elasticsearch-backup elasticsearch-drill elasticsearch-restore logstash-exporter minio-1 minio-2 minio-3 minio-backup minio-drill minio-restore otel-collector postgresql-router postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status prometheus superset-statsd backups valkey-exporter valkey nginx-exporter nginx alertmanager-1 alertmanager-2 containers-1 containers-2 containers-3 dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 filebeat-1 filebeat-2 filebeat-3 node-exporter-1 node-exporter-2 node-exporter-3 node-exporter-network-1 node-exporter-network-2 node-exporter-network-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio elasticsearch-exporter grafana jaeger jaeger-cleaner kibana logstash-store logstash-trim superset-metrics superset-init postgresql-exporter-1 postgresql-exporter-2 dremio-init kibana-data-views logstash superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build dremio-metrics '
+known=' lakewright-prepare-staging-1 lakewright-prepare-staging-2 lakewright-prepare-staging-3 blackbox dbt-pushgateway elasticsearch-backup elasticsearch-drill elasticsearch-restore logstash-exporter minio-1 minio-2 minio-3 minio-backup minio-drill minio-restore otel-collector postgresql-router postgresql-backup postgresql-drill postgresql-promote postgresql-recopy postgresql-rejoin postgresql-restore postgresql-resume postgresql-status prometheus superset-statsd backups valkey-exporter valkey nginx-exporter nginx alertmanager-1 alertmanager-2 containers-1 containers-2 containers-3 dremio-zookeeper-1 dremio-zookeeper-2 dremio-zookeeper-3 elasticsearch-1 elasticsearch-2 elasticsearch-3 filebeat-1 filebeat-2 filebeat-3 node-exporter-1 node-exporter-2 node-exporter-3 node-exporter-network-1 node-exporter-network-2 node-exporter-network-3 postgresql-1 postgresql-2 elasticsearch-access minio-buckets postgresql-databases dremio dremio-backup dremio-drill dremio-restore elasticsearch-exporter grafana jaeger jaeger-cleaner kibana logstash-store logstash-trim superset-metrics superset-init postgresql-exporter-1 postgresql-exporter-2 dremio-init kibana-data-views logstash superset-beat superset-web superset-worker dremio-executor-1 dremio-executor-2 dbt-build dremio-metrics '
 for service in $(services '{{.Spec.Name}}' --filter "label=com.docker.stack.namespace=${project}"); do
   case "${known}" in
     *" ${service#"${project}"_} "*) ;;
@@ -313,6 +316,7 @@ secrets='
   backup-identity
   backup-store
   dremio-admin
+  dremio-backup
   dremio-dbt-engine
   dremio-metrics
   dremio-superset-engine
@@ -410,6 +414,7 @@ if [ -n "${images}" ]; then
   image quay.io/prometheuscommunity/elasticsearch-exporter:v1.11.0 "${help}"
   image quay.io/prometheuscommunity/postgres-exporter:v0.20.1 "${help}"
   image registry.example.com/lakehouse/dbt-dbt:1.11.16-04466076d76c './images.sh builds and pushes it.'
+  image registry.example.com/lakehouse/dremio-backup:26.0.5-c3d1728114e8 './images.sh builds and pushes it.'
   image registry.example.com/lakehouse/elasticsearch-backup:9.5.2-9f33da6a2564 './images.sh builds and pushes it.'
   image registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66 './images.sh builds and pushes it.'
   image registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54 './images.sh builds and pushes it.'

@@ -4,6 +4,7 @@
 # Puts everything back, in the order in which systems depend on each other. Options are those of the single scripts.
 set -eu
 cd "$(dirname "$0")"
-./restore-elasticsearch.sh "$@"
 ./restore-minio.sh "$@"
 ./restore-postgresql.sh "$@"
+./restore-elasticsearch.sh "$@"
+./restore-dremio.sh "$@"

@@ -24,6 +24,8 @@ END
 
 # What reads or writes minio.
 dependents='dremio dremio-executor-1 dremio-executor-2 elasticsearch-1 elasticsearch-2 elasticsearch-3'
+# What of its own must not run while its data is replaced.
+own=''
 yes=''
 dry=''
 arguments=''
@@ -66,7 +68,8 @@ if [ -n "${dry}" ]; then
   exec ./backup-job.sh minio-restore restore "$@"
 fi
 if [ -z "${yes}" ]; then
-  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${dependents:+ Stopped for it: ${dependents}.}"
+  everybody=${own}${own:+${dependents:+ }}${dependents}
+  printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' minio "${everybody:+ Stopped for it: ${everybody}.}"
   read -r answer || answer=''
   case "${answer}" in
     y | Y | yes | o | O | oui) ;;
@@ -74,29 +77,43 @@ if [ -z "${yes}" ]; then
   esac
 fi
 
-# How many of each there were, to have them again.
-stopped=''
-for service in ${dependents}; do
-  replicas=$(docker service inspect --format '{{with .Spec.Mode.Replicated}}{{.Replicas}}{{end}}' lakehouse-staging"_${service}" 2>/dev/null) || continue
-  if [ "${replicas:-0}" -gt 0 ]; then
-    stopped="${stopped} lakehouse-staging_${service}=${replicas}"
-  fi
-done
-for service in ${stopped}; do
-  docker service scale "${service%=*}=0"
-done
-start() {
-  # shellcheck disable=SC2086 # names of services, each with a number
-  [ -z "${stopped}" ] || docker service scale ${stopped}
+# halt SERVICE...: how many of each there were stands in ${halted} then.
+halt() {
+  halted=''
+  for service in "$@"; do
+    replicas=$(docker service inspect --format '{{with .Spec.Mode.Replicated}}{{.Replicas}}{{end}}' lakehouse-staging"_${service}" 2>/dev/null) || continue
+    if [ "${replicas:-0}" -gt 0 ]; then
+      halted="${halted} lakehouse-staging_${service}=${replicas}"
+    fi
+  done
+  for service in ${halted}; do
+    docker service scale "${service%=*}=0"
+  done
 }
+resume() {
+  [ "$#" -eq 0 ] || docker service scale "$@"
+}
+# What is in these lists are names, each of one word.
+# shellcheck disable=SC2086
+halt ${dependents}
+stopped=${halted}
+# shellcheck disable=SC2086
+halt ${own}
 status=0
 ./backup-job.sh minio-restore restore "$@" || status=$?
+if [ "${status}" -eq 0 ]; then
+  # shellcheck disable=SC2086
+  resume ${halted}
+  halted=''
+fi
 if [ "${status}" -eq 0 ]; then
   # It runs once for each version of itself: asked to, once more.
   docker service update --force --quiet lakehouse-staging_minio-buckets >/dev/null || status=$?
 fi
 if [ "${status}" -ne 0 ]; then
-  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${stopped:+ Still stopped:${stopped}; run this again, or start them.}" >&2
+  still=${halted}${stopped}
+  printf 'restore-minio.sh: it was not put back (status %s).%s\n' "${status}" "${still:+ Still stopped:${still}; run this again, or start them.}" >&2
   exit "${status}"
 fi
-start
+# shellcheck disable=SC2086
+resume ${stopped}

@@ -52,6 +52,9 @@ done
 if [ -n "${list}" ]; then
   cat <<'END'
 dbt-build   30 5 * * *
+dremio-backup   0 2 * * *
+dremio-drill   0 5 * * 0
+dremio-restore
 elasticsearch-backup   0 2 * * *
 elasticsearch-drill   0 5 * * 0
 elasticsearch-restore
@@ -75,6 +78,9 @@ fi
 case "${job}" in
   '') wrong 'the name of a job is missing' ;;
   dbt-build) limit=7200 ;;
+  dremio-backup) limit=21600 ;;
+  dremio-drill) limit=21600 ;;
+  dremio-restore) limit=21600 ;;
   elasticsearch-backup) limit=43200 ;;
   elasticsearch-drill) limit=43200 ;;
   elasticsearch-restore) limit=43200 ;;

@@ -127,6 +127,7 @@ secret() {
 secret lakehouse-staging_backup-identity-v1 backup-identity
 secret lakehouse-staging_backup-store-v1 backup-store
 secret lakehouse-staging_dremio-admin-v1 dremio-admin
+secret lakehouse-staging_dremio-backup-v1 dremio-backup
 secret lakehouse-staging_dremio-dbt-engine-v1 dremio-dbt-engine
 secret lakehouse-staging_dremio-metrics-v1 dremio-metrics
 secret lakehouse-staging_dremio-superset-engine-v1 dremio-superset-engine

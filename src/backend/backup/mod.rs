@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Files;
 use super::docker::instance_names;
-use super::order::Order;
+use super::order::depths;
 use super::readme::{Template, engine};
 use crate::platform::backup::{Copies, IDENTITY_SECRET, Plan, STORE_SECRET};
 use crate::platform::{Component, FlowReason, Platform, Service};
@@ -41,6 +41,7 @@ struct Script<'p> {
     namespace: Option<&'p str>,
     component: &'p str,
     dependents: Vec<String>,
+    own: Vec<String>,
     then: &'p [String],
     components: &'p [&'p str],
     drills: Vec<&'p str>,
@@ -52,7 +53,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
     let Some(backup) = &platform.backup else {
         return;
     };
-    let order = Order::new(platform);
+    let order = depths(&needs(platform));
     let mut copied: Vec<Copied<'_>> = platform
         .components
         .iter()
@@ -69,14 +70,14 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
     if copied.is_empty() {
         return;
     }
-    // Those that others depend on first.
-    copied.sort_by_key(|copied| (order.components[copied.at], copied.component.name.as_str()));
+    // Those that others need first: a system may put its copy back through them.
+    copied.sort_by_key(|copied| (order[copied.at], copied.component.name.as_str()));
     let names: Vec<&str> = copied
         .iter()
         .map(|copied| copied.component.name.as_str())
         .collect();
     let environment = &platform.environment;
-    let script = |component, dependents, then, restore| Script {
+    let script = |component, dependents, own, then, restore| Script {
         header: header("the topology"),
         target: environment.target.word(),
         project: environment.project(&platform.name),
@@ -86,6 +87,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
             .map(|cluster| cluster.namespace.as_str()),
         component,
         dependents,
+        own,
         then,
         components: &names,
         drills: copied
@@ -96,7 +98,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
         restore,
     };
     let place = &backup.place;
-    let all = script("", Vec::new(), &[], false);
+    let all = script("", Vec::new(), Vec::new(), &[], false);
     files.add_script("backup-job.sh", include_str!("job.sh.tera"), &all, place);
     files.add_script("backup-all.sh", include_str!("all.sh.tera"), &all, place);
     files.add_script(
@@ -105,12 +107,13 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
         &all,
         place,
     );
-    let all = script("", Vec::new(), &[], true);
+    let all = script("", Vec::new(), Vec::new(), &[], true);
     files.add_script("restore-all.sh", include_str!("all.sh.tera"), &all, place);
     for copied in &copied {
         let name = copied.component.name.as_str();
         let dependents = dependents(platform, copied.at);
-        let data = script(name, dependents, &copied.copies.then, false);
+        let own = stoppable(platform, copied.copies.stops.iter().copied());
+        let data = script(name, dependents, own, &copied.copies.then, false);
         let place = &copied.component.place;
         files.add_script(
             &format!("backup-{name}.sh"),
@@ -129,6 +132,18 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
     files.add(PAGE, RESTORE.render(platform, &page), false, place);
 }
 
+/// Returns which components each component needs.
+fn needs(platform: &Platform) -> Vec<BTreeSet<usize>> {
+    let mut needs = vec![BTreeSet::new(); platform.components.len()];
+    for flow in &platform.flows {
+        let [from, to] = [flow.from, flow.to].map(|at| platform.services[at].component);
+        if from != to && matches!(flow.reason, FlowReason::Need(_)) {
+            needs[from].insert(to);
+        }
+    }
+    needs
+}
+
 /// Returns what has to be stopped while the data of a component is put back: what uses it by a need. Who only watches, and
 /// the proxy, may see it come and go.
 fn dependents(platform: &Platform, component: usize) -> Vec<String> {
@@ -142,8 +157,13 @@ fn dependents(platform: &Platform, component: usize) -> Vec<String> {
         .map(|flow| platform.carrier(flow.from))
         .filter(|at| services[*at].kind.keeps_running() && services[*at].is_ours())
         .collect();
-    let names = users.into_iter().flat_map(|at| {
-        let service = &services[at];
+    stoppable(platform, users)
+}
+
+/// Returns what services are called where they are stopped and started.
+fn stoppable(platform: &Platform, services: impl IntoIterator<Item = usize>) -> Vec<String> {
+    let names = services.into_iter().flat_map(|at| {
+        let service = &platform.services[at];
         match platform.environment.target {
             Target::Kubernetes => vec![workload(service)],
             // Those are started and stopped by a script of their own.
@@ -252,7 +272,9 @@ fn page<'p>(platform: &'p Platform, copied: &[Copied<'p>]) -> Page<'p> {
         components: copied
             .iter()
             .map(|copied| {
-                let stops = dependents(platform, copied.at);
+                let own = copied.copies.stops.iter().copied();
+                let mut stops = stoppable(platform, own);
+                stops.extend(dependents(platform, copied.at));
                 Row {
                     name: &copied.component.name,
                     schedule: &copied.plan.schedule.0,

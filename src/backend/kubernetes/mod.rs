@@ -19,7 +19,7 @@ mod object;
 mod pod;
 mod prerequisites;
 mod readme;
-mod scripts;
+pub(in crate::backend) mod scripts;
 mod service;
 mod storage;
 #[cfg(test)]

@@ -475,7 +475,7 @@ fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
             volumes.push(Volume {
                 name: volume_name(&volume.key),
                 persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                    claim_name: volume.name.clone(),
+                    claim_name: claim_name(context, service.component, mount.volume),
                     read_only: None,
                 }),
                 ..Volume::default()
@@ -530,6 +530,30 @@ fn files(service: &Service) -> Option<Volume> {
             })
         }
     }
+}
+
+/// Names the claim of a volume that a service does not get for itself: where pods of a set get it, that of the first one.
+pub(super) fn claim_name(context: &Context<'_>, component: usize, volume: usize) -> String {
+    let known = &context.platform.components[component].volumes[volume];
+    match owner(context, component, volume) {
+        Some(owner) => format!("{}-{}-0", volume_name(&known.key), owner.name),
+        None => known.name.clone(),
+    }
+}
+
+/// Returns the set whose pods get a volume each for itself.
+pub(super) fn owner<'p>(
+    context: &Context<'p>,
+    component: usize,
+    volume: usize,
+) -> Option<&'p Service> {
+    if context.platform.components[component].volumes[volume].shared {
+        return None;
+    }
+    context.platform.services_of(component).find(|service| {
+        let mut mounts = service.mounts.values();
+        is_stateful(service) && mounts.any(|mount| mount.volume == volume)
+    })
 }
 
 /// Names a volume in a pod after the blueprint's.

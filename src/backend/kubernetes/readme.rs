@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Serialize;
 
-use super::pod::{is_stateful, volume_name};
+use super::pod::{is_stateful, owner, volume_name};
 use super::{Context, FIRST_COMPONENT, Manifests, availability, gateway, prerequisites};
 use crate::backend::readme::{Common, Template, common, engine};
 use crate::platform::{Component, Service, Volume};
@@ -176,7 +176,11 @@ fn volumes<'p>(context: &Context<'p>) -> Vec<VolumeRow<'p>> {
                 mounts.any(|mount| mount.volume == position)
             };
             let mut shown = false;
+            let owned = owner(context, at, position).is_some();
             for service in platform.services_of(at).filter(mounts) {
+                if owned && !is_stateful(service) {
+                    continue;
+                }
                 let own = service.is_ours() && is_stateful(service) && !volume.shared;
                 // A claim that several services share is one.
                 if own || !shown {

@@ -12,7 +12,7 @@ use super::object::Object;
 use super::prerequisites::{self, Needed, ToldBy};
 use super::{CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config, gateway};
 use crate::backend::{Files, images};
-use crate::platform::{Component, KUBERNETES_VERSIONS};
+use crate::platform::{Component, KUBERNETES_VERSIONS, Platform};
 use crate::template::header;
 use crate::terms::PodSecurity;
 
@@ -223,6 +223,20 @@ fn ready(context: &Context<'_>) -> BTreeMap<(String, String), (String, u64)> {
         }
     }
     found
+}
+
+/// Lists the operators' objects that tell by a condition whether they are well: the object, and the condition.
+pub(in crate::backend) fn telling(platform: &Platform) -> Vec<[String; 2]> {
+    let objects = platform
+        .components
+        .iter()
+        .flat_map(|component| &component.objects);
+    objects
+        .filter_map(|object| {
+            let made = Object::new(&object.content);
+            Some([reference(&made), object.ready.clone()?])
+        })
+        .collect()
 }
 
 fn number(value: &Json) -> u64 {

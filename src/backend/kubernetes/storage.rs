@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::Context;
 use super::object::{Object, Pairs, pairs};
-use super::pod::{is_stateful, memory, volume_name};
+use super::pod::{memory, owner, volume_name};
 use crate::platform::{Component, Service, Volume};
 use crate::terms::{Cloud, DiskClass};
 
@@ -134,12 +134,9 @@ pub(super) fn claims(
     let used: BTreeSet<usize> = services
         .iter()
         .flat_map(|service| {
-            let own = is_stateful(service);
-            service
-                .mounts
-                .values()
-                .filter(move |mount| component.volumes[mount.volume].shared || !own)
-                .map(|mount| mount.volume)
+            let volumes = service.mounts.values().map(|mount| mount.volume);
+            // A set makes the claims of its pods, and a job may use one of these.
+            volumes.filter(|volume| owner(context, service.component, *volume).is_none())
         })
         .collect();
     used.into_iter()

@@ -105,7 +105,13 @@ pub struct Copies {
     /// More files beside the scripts.
     #[serde(default)]
     pub files: Vec<String>,
-    /// Own jobs that must run after one was put back.
+    /// Own services that must not run while one is put back.
+    #[serde(default)]
+    pub stops: Vec<String>,
+    /// Volumes that it is put back into, as the job `restore` sees them: folder, name of the volume.
+    #[serde(default)]
+    pub mounts: BTreeMap<String, String>,
+    /// Own jobs that must run after one was put back, once its services run again.
     #[serde(default)]
     pub then: Vec<String>,
     /// Image that it is done with.
@@ -241,6 +247,20 @@ pub(super) fn faults(backup: &Backup, model: &Blueprint, file: FileId) -> Vec<Fi
             report(&["copies", "covers"], message);
         }
     }
+    for (folder, volume) in &copies.mounts {
+        if !model.volumes.contains_key(volume) {
+            let message = format!("there is no volume `{volume}`");
+            report(&["copies", "mounts", folder], message);
+        }
+    }
+    for service in &copies.stops {
+        if !model.services.contains_key(service) {
+            report(
+                &["copies", "stops"],
+                format!("there is no service `{service}`"),
+            );
+        }
+    }
     for job in &copies.then {
         if !model.jobs.contains_key(job) {
             report(&["copies", "then"], format!("there is no job `{job}`"));
@@ -353,6 +373,12 @@ fn workload(copies: &Copies, role: BackupRole, command: &str) -> Workload {
     if role != BackupRole::Run {
         let identity = EnvSpec::Plain(filled("${backup.secrets.identity}"));
         workload.env.insert("BACKUP_IDENTITY".to_owned(), identity);
+    }
+    if role == BackupRole::Restore {
+        let mounts = copies.mounts.iter();
+        workload.volumes.extend(
+            mounts.map(|(folder, volume)| (folder.clone(), MountSpec::Name(volume.clone()))),
+        );
     }
     let scripts = [
         ("dump.sh", &copies.dump),

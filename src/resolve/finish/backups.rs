@@ -148,6 +148,11 @@ impl Finish<'_, '_, '_> {
                 covers: copies.covers.clone(),
                 share: copies.share,
                 mirror: copies.mirror,
+                stops: copies
+                    .stops
+                    .iter()
+                    .filter_map(|service| self.position(at, service))
+                    .collect(),
                 then: copies
                     .then
                     .iter()

@@ -92,6 +92,7 @@ hand() {
 own /volumes/alertmanager-data 65534:65534
 own /volumes/backups-measurements 65534:65534
 own /volumes/dbt-pushgateway 65534:65534
+own /volumes/dremio-backup 999:999
 own /volumes/dremio-coordinator 999:999
 own /volumes/elasticsearch-backup 1000:1000
 own /volumes/elasticsearch-data 1000:0
@@ -109,7 +110,10 @@ own /volumes/valkey-data 999:999
 give dbt-build 1000:1000 profile dremio-dbt-engine
 give dremio 999:999 always elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
 give dremio-metrics 999:999 profile dremio-metrics
-give dremio-init 999:999 always dremio-admin dremio-dbt-engine dremio-metrics dremio-superset-engine elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
+give dremio-backup 999:999 profile dremio-backup minio-dremio-storage
+give dremio-drill 999:999 profile backup-identity dremio-backup minio-dremio-storage
+give dremio-init 999:999 always dremio-admin dremio-backup dremio-dbt-engine dremio-metrics dremio-superset-engine elasticsearch-dremio-search minio-dremio-storage postgresql-dremio-database
+give dremio-restore 999:999 profile backup-identity dremio-backup minio-dremio-storage
 give elasticsearch-exporter 65534:65534 profile elasticsearch-metrics
 give elasticsearch 1000:0 profile elasticsearch-elastic minio-elasticsearch-snapshots
 give elasticsearch-access 1000:0 profile elasticsearch-dremio-search elasticsearch-elastic elasticsearch-grafana-logs elasticsearch-kibana-reader elasticsearch-kibana-store elasticsearch-kibana-views elasticsearch-logstash-setup elasticsearch-logstash-store elasticsearch-metrics

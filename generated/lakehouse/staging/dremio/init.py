@@ -310,6 +310,7 @@ def main() -> None:
     first_user(dremio)
     user(dremio, "superset_engine", "superset", secret("/run/secrets/dremio-superset-engine"))
     user(dremio, "dbt_engine", "dbt", secret("/run/secrets/dremio-dbt-engine"))
+    user(dremio, "backup", "backup", secret("/run/secrets/dremio-backup"))
     user(dremio, "metrics", "metrics", secret("/run/secrets/dremio-metrics"))
     lake(dremio)
     databases(dremio)

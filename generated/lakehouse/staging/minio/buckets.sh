@@ -129,6 +129,7 @@ printf 'user %s: ready\n' airbyte-storage
 
 # dremio, storage
 mc --quiet mb --ignore-existing --region us-east-1 lake/dremio
+mc --quiet mb --ignore-existing --region us-east-1 lake/dremio-backups
 secret /run/secrets/minio-dremio-storage
 printf '%s\n%s\n' dremio-storage "${value}" | mc --quiet admin user add lake >/dev/null
 cat >/tmp/policy.json <<'JSON'
@@ -138,12 +139,12 @@ cat >/tmp/policy.json <<'JSON'
     {
       "Effect": "Allow",
       "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-      "Resource": ["arn:aws:s3:::dremio"]
+      "Resource": ["arn:aws:s3:::dremio", "arn:aws:s3:::dremio-backups"]
     },
     {
       "Effect": "Allow",
       "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
-      "Resource": ["arn:aws:s3:::dremio/*"]
+      "Resource": ["arn:aws:s3:::dremio/*", "arn:aws:s3:::dremio-backups/*"]
     },
     {
       "Effect": "Allow",

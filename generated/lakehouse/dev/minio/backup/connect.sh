@@ -11,5 +11,6 @@ MIRROR_KEY=/run/secrets/minio-backup-mirror
 export MIRROR_KEY
 # Names of buckets that others copy, a line each; the first is nobody's, so that there is one.
 LEFT_OUT='/
+dremio-backups/
 elasticsearch-snapshots/'
 export LEFT_OUT
