@@ -7,7 +7,6 @@ import email.policy
 import http.server
 import json
 import shutil
-import socket
 import socketserver
 import subprocess
 import tempfile
@@ -19,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from report import Failure, Report, expect
-from toolbox import HERE, Toolbox, run
+from toolbox import HERE, Toolbox, free_port, run
 
 HERE_ALERTING = HERE / "alerting"
 ENVIRONMENT = "dev"
@@ -57,12 +56,6 @@ BREAK = {
     "time": ("group_wait: 10s", "group_wait: soon"),
     "key": ("smtp_from:", "smtp_form:"),
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # --- who is told ---

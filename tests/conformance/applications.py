@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from report import Failure, Missing, Report, expect
-from toolbox import Toolbox, run
+from toolbox import Toolbox, free_port, run
 
 
 def module(path: Path):
@@ -45,12 +44,6 @@ def exposed(text: str, prefix: str) -> set[str]:
 
 def same(wanted: set[str], found: set[str]) -> None:
     expect(wanted == found, f"declared and not there: {sorted(wanted - found)}; there and not declared: {sorted(found - wanted)}")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def get(url: str) -> str:

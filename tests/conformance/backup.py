@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from report import Failure, Report, expect
-from toolbox import PATH, Toolbox, run
+from toolbox import PATH, Toolbox, free_port, run
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "src/blueprint/backup/backup.sh"
@@ -57,12 +57,6 @@ sh "$BACKUP_PROGRAM" get small cat >"$RESTORED.new"
 sh "$BACKUP_PROGRAM" get large cat >/dev/null
 mv "$RESTORED.new" "$RESTORED"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import json
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from report import Failure, expect
 from schemas import MODULE, custom_resources
-from toolbox import PATH, Toolbox, run
+from toolbox import PATH, Toolbox, free_port, run
 
 ZONE = "topology.kubernetes.io/zone"
 
@@ -32,12 +31,6 @@ def is_true(entry: dict, condition: str) -> bool:
     """Whether an object says of itself that a condition holds."""
     found = entry.get("status", {}).get("conditions") or []
     return any(about["type"] == condition and about["status"] == "True" for about in found)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Cluster:

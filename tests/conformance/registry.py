@@ -14,16 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from report import Report, expect
-from toolbox import Toolbox, run
+from toolbox import Toolbox, free_port, run
 
 USER, PASSWORD = "reader", "correct horse"
 MACHINES = (("amd64", None), ("arm64", "v8"))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import platform
+import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -139,6 +141,17 @@ def run(
         output = "\n".join(part.strip()[-6000:] for part in (result.stdout, result.stderr) if part and part.strip())
         raise Failure(f"{' '.join(str(word) for word in argv)[:400]}: exit status {result.returncode}\n{output}")
     return result
+
+
+def free_port() -> int:
+    """A port of this machine at which nobody listens. It is not one of those that connections get, which would be taken by one
+    now and then before somebody listens."""
+    lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
+    while True:
+        port = random.randrange(max(1024, lowest - 16000), lowest)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def digest(*parts: object) -> str:
