@@ -321,6 +321,30 @@ words! {
 }
 
 words! {
+    /// Whether services speak TLS among themselves, outside Kubernetes.
+    ServicesTls {
+        /// They do, with certificates of the platform's own authority.
+        Internal = "internal",
+        /// They do only where a system insists on it.
+        Off = "off",
+    }
+}
+
+words! {
+    /// What encrypts a connection within the platform, best first.
+    Encryption {
+        /// Both ends, by TLS.
+        Tls = "tls",
+        /// The mesh, with the identities of both ends.
+        Mesh = "mesh",
+        /// The network between machines: whoever is on one of them sees it.
+        Overlay = "overlay",
+        /// Nothing.
+        Clear = "clear",
+    }
+}
+
+words! {
     /// A Pod Security Standard, strictest first.
     PodSecurity {
         /// Nothing that is not needed to run.

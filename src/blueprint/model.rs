@@ -753,6 +753,10 @@ pub struct Port {
     pub when: Option<Expr>,
     /// Public port, where it has one of its own.
     pub listen: Option<Expr>,
+    /// Whether TLS is spoken there. Whoever connects is then handed the authority's certificate.
+    pub tls: Option<Expr>,
+    /// Why it cannot be.
+    pub clear: Option<Words>,
     /// First part of its public host name; the component's name unless given.
     pub host: Option<String>,
     /// What people call it.

@@ -382,6 +382,7 @@ fn flows(platform: &Platform) -> BTreeMap<String, Flow> {
                 port: port.map_or(0, |port| port.number),
                 protocol: port.map_or_else(String::new, |port| port.protocol.to_string()),
                 reason: String::new(),
+                encryption: flow.encryption.to_string(),
             });
         if !known.reason.is_empty() {
             known.reason.push_str(", ");
@@ -526,6 +527,7 @@ fn policies(platform: &Platform) -> Policies {
             .collect(),
         licenses_accepted: platform.licences.accepted.clone(),
         tls_public: tls.public.map(|public| public.to_string()),
+        tls_services: tls.services.map(|services| services.to_string()),
         tls_lifetime: tls.lifetime.to_string(),
         tls_renew_before: tls.renew_before.to_string(),
         pod_security: (platform.environment.target == Target::Kubernetes)

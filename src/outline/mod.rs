@@ -311,6 +311,9 @@ pub struct Flow {
     pub protocol: String,
     /// Why: a need's name, `proxy`, `peer`, `metrics` or `traces`.
     pub reason: String,
+    /// What encrypts it: `tls`, `mesh`, `overlay` (the network between machines) or `clear` (nothing).
+    #[serde(default)]
+    pub encryption: String,
 }
 
 /// Something that is reached from outside.
@@ -480,6 +483,9 @@ pub struct Policies {
     /// Where the certificate of the public host names comes from, outside Kubernetes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_public: Option<String>,
+    /// Whether services speak TLS among themselves, outside Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_services: Option<String>,
     /// How long certificates are good.
     pub tls_lifetime: String,
     /// How long before its end a certificate is renewed.

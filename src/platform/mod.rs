@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
-    Availability, BackupRole, Cloud, DiskClass, GatewayApi, GitOps, Layer, Locale, NoticeLevel,
-    PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, Scheduler, SecretKind, Size,
-    StorageKind, Target, Token, Zone,
+    Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, Layer, Locale,
+    NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, Scheduler,
+    SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -131,6 +131,8 @@ impl Environment {
 pub struct Tls {
     /// Where that of the public host names comes from; none where the target has a gateway with keys of its own.
     pub public: Option<PublicTls>,
+    /// Whether services speak TLS among themselves; none where a mesh does it for them.
+    pub services: Option<ServicesTls>,
     /// How long a certificate is good, in whole days.
     pub lifetime: Seconds,
     /// How long before its end it is renewed.
@@ -834,6 +836,10 @@ pub struct Port {
     pub publish: Option<Publish>,
     /// Public port, for those that have one of their own.
     pub listen: Option<u16>,
+    /// Whether TLS is spoken there, with a certificate of the platform's authority or of what runs the system.
+    pub tls: bool,
+    /// Why it is not, in the environment's language, where a system cannot.
+    pub clear: Option<String>,
     /// Where it comes from.
     pub place: Place,
 }
@@ -926,6 +932,8 @@ pub struct Flow {
     pub port: String,
     /// Why.
     pub reason: FlowReason,
+    /// What encrypts it.
+    pub encryption: Encryption,
 }
 
 /// Why a connection is declared.

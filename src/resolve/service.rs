@@ -487,6 +487,8 @@ fn ports(
         let published = spec.publish.is_some()
             && draft.holds(spec.when.as_ref(), names, || place("when"), findings);
         let publish = spec.publish.filter(|_| published);
+        let tls =
+            spec.tls.is_some() && draft.holds(spec.tls.as_ref(), names, || place("tls"), findings);
         ports.insert(
             name.clone(),
             Port {
@@ -497,6 +499,8 @@ fn ports(
                     Some(Publish::Tcp | Publish::Host) => Some(listen.unwrap_or(number_of)),
                     _ => None,
                 },
+                tls,
+                clear: None,
                 place: place("port"),
             },
         );

@@ -7,7 +7,7 @@ use crate::diagnostic::Finding;
 use crate::platform::Tls;
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
-use crate::terms::{PublicTls, Target};
+use crate::terms::{PublicTls, ServicesTls, Target};
 use crate::topology::Layered;
 use crate::topology::layer::Sourced;
 use crate::units::Seconds;
@@ -30,6 +30,7 @@ const LONGEST: Seconds = Seconds(36_500 * DAY);
 pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Tls {
     let given = &layered.tls;
     let public = public(layered, trace, findings);
+    let services = services(layered, trace, findings);
     let mut time = |key: &str, set: &Option<Sourced<Seconds>>, (default, why): (Seconds, &str)| {
         trace.record(
             || format!("tls.{key}"),
@@ -45,6 +46,7 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
     let renewed = Seconds(lifetime.0 / RENEWED_PART);
     let tls = Tls {
         public,
+        services,
         lifetime,
         renew_before: time(
             "renew_before",
@@ -63,7 +65,10 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
 
 /// Makes what `environment.tls` stands for in expressions.
 pub(super) fn names(tls: &Tls) -> Value {
-    Value::table([("public", Value::from(tls.public.map(PublicTls::word)))])
+    Value::table([
+        ("public", Value::from(tls.public.map(PublicTls::word))),
+        ("services", Value::from(tls.services.map(ServicesTls::word))),
+    ])
 }
 
 fn public(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Option<PublicTls> {
@@ -101,6 +106,34 @@ fn public(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> 
         },
     );
     Some(public)
+}
+
+fn services(
+    layered: &Layered,
+    trace: &mut Trace,
+    findings: &mut Vec<Finding>,
+) -> Option<ServicesTls> {
+    let given = layered.tls.services.as_ref();
+    if layered.target.value == Target::Kubernetes {
+        findings.extend(given.map(|set| {
+            Finding::new(
+                &ILLEGAL_VALUE,
+                set.place.clone(),
+                "on Kubernetes the mesh encrypts what services say to each other",
+            )
+            .help("take `services` out: both ends already show certificates of the mesh, which it renews")
+        }));
+        return None;
+    }
+    let services = given.map_or(ServicesTls::Off, |set| set.value);
+    trace.record(
+        || "tls.services".to_owned(),
+        || match given {
+            Some(set) => Explained::one(services, "set", set.place.clone()),
+            None => Explained::one(services, "unless given", layered.place.clone()),
+        },
+    );
+    Some(services)
 }
 
 /// Reports times that no certificate can have.

@@ -809,6 +809,9 @@ fn whole(
         ("policies", ["tls_public"]) if matches!(after, "off" | "") => {
             risks.push(TLS_WEAKENED.risk("public host names have no certificate any more"))
         }
+        ("policies", ["tls_services"]) if matches!(after, "off" | "") => {
+            risks.push(TLS_WEAKENED.risk("services speak in clear among themselves"))
+        }
         ("policies", ["tls_lifetime"]) if shorter(after, before) => {
             risks.push(
                 TLS_WEAKENED

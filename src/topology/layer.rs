@@ -12,7 +12,7 @@ use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
     AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
-    Scheduler, Size, StorageKind, Target,
+    Scheduler, ServicesTls, Size, StorageKind, Target,
 };
 use crate::tree::{Node, Tree};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -189,6 +189,8 @@ pub struct LayeredStorage {
 pub struct LayeredTls {
     /// Where that of the public host names comes from.
     pub public: Option<Sourced<PublicTls>>,
+    /// Whether services speak it among themselves.
+    pub services: Option<Sourced<ServicesTls>>,
     /// How long one is good.
     pub lifetime: Option<Sourced<Seconds>>,
     /// How long before its end it is renewed.
@@ -510,6 +512,10 @@ fn read_tls(tree: Option<&Tree>) -> LayeredTls {
         public: word(
             tree.and_then(|tree| tree.get("public")),
             PublicTls::from_word,
+        ),
+        services: word(
+            tree.and_then(|tree| tree.get("services")),
+            ServicesTls::from_word,
         ),
         lifetime: time("lifetime"),
         renew_before: time("renew_before"),

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 
 use crate::terms::{
     AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
-    Scheduler, Size, StorageKind, Target, Weekday,
+    Scheduler, ServicesTls, Size, StorageKind, Target, Weekday,
 };
 use crate::value::Value;
 
@@ -349,6 +349,10 @@ pub struct Tls {
     /// `kubernetes.issuer` and `kubernetes.tls_secret` say it.
     #[schemars(extend("examples" = ["own"]))]
     public: Option<PublicTls>,
+    /// Whether services speak TLS 1.3 among themselves, with certificates of the platform's own authority that both sides
+    /// can verify. What a system cannot do is in the bundle's README. Not for Kubernetes, where the mesh does it.
+    #[schemars(extend("default" = "off", "examples" = ["internal"]))]
+    services: Option<ServicesTls>,
     /// How long a certificate of the platform's authority is good, in whole days.
     #[schemars(extend("format" = "duration", "default" = "90d", "examples" = ["30d"]))]
     lifetime: Option<String>,

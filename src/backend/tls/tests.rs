@@ -10,6 +10,7 @@ use crate::compile::Compiler;
 use crate::diagnostic::text;
 use crate::platform::Platform;
 use crate::source::Sources;
+use crate::terms::Encryption;
 
 const ABOUT: &str = r#"
 [blueprint]
@@ -33,7 +34,7 @@ main = true
 replicas = 3
 image = "app"
 certificate = { path = "/certificates", reload = "self" }
-ports.http = { port = 80, protocol = "http", publish = "web" }
+ports.http = { port = 80, protocol = "http", publish = "web", tls = "environment.tls.services == 'internal'", clear = "it is too old" }
 resources.small = { cpu = "100m", memory = "64MiB" }
 "#;
 
@@ -121,6 +122,27 @@ fn the_way_in_is_named_by_its_port() {
         url("tls.public = \"internal\""),
         "https://store.localhost:8443"
     );
+}
+
+#[test]
+fn flows_say_what_encrypts_them() {
+    let between = |target, more| {
+        let platform = platform(target, more);
+        let store = platform.services.iter().find(|one| one.name == "store");
+        let why = store.and_then(|store| store.ports["http"].clear.clone());
+        let flows = platform.flows.iter();
+        let all: Vec<Encryption> = flows.map(|flow| flow.encryption).collect();
+        (all, why)
+    };
+    let why = || Some("it is too old".to_owned());
+    assert_eq!(between("compose", ""), (vec![Encryption::Clear], why()));
+    assert_eq!(between("swarm", ""), (vec![Encryption::Overlay], why()));
+    for target in ["compose", "swarm"] {
+        assert_eq!(
+            between(target, "tls.services = \"internal\""),
+            (vec![Encryption::Tls], None)
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::diagnostic::Finding;
 use crate::platform::{Edge, Endpoint, Flow, FlowReason, Traces};
+use crate::terms::{Encryption, Target};
 
 impl<'f> Finish<'f, '_, '_> {
     /// Lists the connections that are declared.
@@ -22,15 +23,10 @@ impl<'f> Finish<'f, '_, '_> {
                 let from = self.first[at] + position;
                 for need in self.needs_of(at, sized, &mut Vec::new()) {
                     let binding = &self.bindings[need];
-                    flows.extend(
-                        self.position(binding.provider, &self.serving[need])
-                            .map(|to| Flow {
-                                from,
-                                to,
-                                port: self.provided_port(binding.provider, &binding.provide),
-                                reason: FlowReason::Need(binding.need.clone()),
-                            }),
-                    );
+                    let port = self.provided_port(binding.provider, &binding.provide);
+                    let to = self.position(binding.provider, &self.serving[need]);
+                    let reason = FlowReason::Need(binding.need.clone());
+                    flows.extend(to.map(|to| self.flow(from, to, &port, reason)));
                 }
                 for peer in &sized.workload.connects {
                     let (key, port) = peer.split_once('.').unwrap_or((peer, ""));
@@ -49,32 +45,57 @@ impl<'f> Finish<'f, '_, '_> {
                             .help("name a service and its port: \"coordinator.fabric\""),
                         );
                     }
-                    flows.extend(self.position(at, key).map(|to| Flow {
-                        from,
-                        to,
-                        port: port.to_owned(),
-                        reason: FlowReason::Peer,
-                    }));
+                    let to = self.position(at, key);
+                    flows.extend(to.map(|to| self.flow(from, to, port, FlowReason::Peer)));
                 }
             }
         }
         if let Some(from) = edge.and_then(|edge| edge.service) {
-            flows.extend(endpoints.iter().map(|endpoint| Flow {
-                from,
-                to: endpoint.service,
-                port: endpoint.port.clone(),
-                reason: FlowReason::Proxy,
+            flows.extend(endpoints.iter().map(|endpoint| {
+                self.flow(from, endpoint.service, &endpoint.port, FlowReason::Proxy)
             }));
         }
         if let Some(traces) = traces {
-            flows.extend(self.mesh_members(traces).into_iter().map(|from| Flow {
-                from,
-                to: traces.service,
-                port: traces.port.clone(),
-                reason: FlowReason::Traces,
-            }));
+            let members = self.mesh_members(traces).into_iter();
+            flows.extend(
+                members
+                    .map(|from| self.flow(from, traces.service, &traces.port, FlowReason::Traces)),
+            );
         }
         self.resolver.findings.append(&mut findings);
         flows.into_iter().collect()
+    }
+
+    /// Makes a flow between two services, by their positions.
+    pub(super) fn flow(&self, from: usize, to: usize, port: &str, reason: FlowReason) -> Flow {
+        Flow {
+            from,
+            to,
+            port: port.to_owned(),
+            reason,
+            encryption: self.encryption(from, to, port),
+        }
+    }
+
+    /// Says what encrypts a connection.
+    fn encryption(&self, from: usize, to: usize, port: &str) -> Encryption {
+        let environment = &self.resolver.environment;
+        let [inside, other] = [from, to].map(|at| self.drafts[self.component_at(at)].inside);
+        let [from, to] = [from, to].map(|at| self.sized_of(at).1);
+        let in_mesh = |sized: &Sized<'_>| sized.managed.as_ref().is_none_or(|managed| managed.mesh);
+        let mesh = environment
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.mesh);
+        if to.ports.get(port).is_some_and(|port| port.tls) {
+            Encryption::Tls
+        } else if mesh && in_mesh(from) && in_mesh(to) {
+            Encryption::Mesh
+        } else if environment.target == Target::Swarm && (inside.is_none() || inside != other) {
+            // Within a cluster inside a service there is no network of the Swarm between both ends.
+            Encryption::Overlay
+        } else {
+            Encryption::Clear
+        }
     }
 }

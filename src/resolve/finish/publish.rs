@@ -216,6 +216,8 @@ pub(super) fn publish_streams(proxy: &mut Service, endpoints: &[Endpoint]) {
                     protocol: Protocol::Tcp,
                     publish: Some(Publish::Host),
                     listen: Some(listen),
+                    tls: proxy.certificate.is_some(),
+                    clear: None,
                     place: endpoint.place.clone(),
                 },
             );

@@ -194,7 +194,7 @@ impl Finish<'_, '_, '_> {
         Some(self.provided_port(*component, provide))
     }
 
-    fn sized_of(&self, service: usize) -> (usize, &Sized<'_>) {
+    pub(super) fn sized_of(&self, service: usize) -> (usize, &Sized<'_>) {
         let at = self.component_at(service);
         (at, &self.sized[at][service - self.first[at]])
     }
@@ -217,12 +217,7 @@ impl Finish<'_, '_, '_> {
             return flows;
         };
         let mut add = |from: usize, to: usize, port: &str| {
-            flows.push(Flow {
-                from,
-                to,
-                port: port.to_owned(),
-                reason: FlowReason::Metrics,
-            });
+            flows.push(self.flow(from, to, port, FlowReason::Metrics));
         };
         // Replicas of a collector look at each other, but only a cluster sends them out for that.
         let cluster = self.resolver.environment.cluster.is_some();

@@ -216,7 +216,7 @@ impl<'f> Finish<'f, '_, '_> {
             files,
             mounts,
             secrets,
-            ports: sized.ports.clone(),
+            ports: self.ports(sized),
             scrapes: self.watched.scrapes[self.first[at] + position].clone(),
             per_host: sized.service.is_some_and(|service| service.per_host),
             host_mounts,
@@ -285,6 +285,19 @@ impl<'f> Finish<'f, '_, '_> {
         };
         self.resolver.findings.append(&mut findings);
         service
+    }
+
+    /// Returns the ports of a service, with what people are told of those that cannot be encrypted.
+    fn ports(&self, sized: &Sized<'_>) -> BTreeMap<String, Port> {
+        let locale = self.resolver.environment.locale;
+        let mut ports = sized.ports.clone();
+        for (name, port) in &mut ports {
+            let why = sized.workload.ports[name].clear.as_ref();
+            port.clear = why
+                .filter(|_| !port.tls)
+                .map(|why| why.get(locale).to_owned());
+        }
+        ports
     }
 
     fn egress(
