@@ -584,6 +584,9 @@ pub struct CertificateSpec {
     /// Whether it bears the public host names, rather than those of the service.
     #[serde(default)]
     pub public: bool,
+    /// Own services that pass connections on to this one as they are: it bears their names, too.
+    #[serde(default)]
+    pub names: Vec<String>,
     /// What makes the service read a renewed one: a signal (`HUP`), or `self` where it looks by itself; a restart unless
     /// given.
     #[schemars(extend("pattern" = "^(self|[A-Z][A-Z0-9]*)$"))]

@@ -26,8 +26,6 @@ pub struct MetricsEndpoint {
     pub bearer: Option<String>,
     /// User and password that are sent.
     pub basic: Option<BasicAuth>,
-    /// Whether HTTPS is spoken, with a certificate of the platform's authority.
-    pub tls: Option<Expr>,
     /// Whether labels that the answer bears win over those of the scrape.
     #[serde(default)]
     pub honor_labels: bool,

@@ -124,7 +124,7 @@ fn config(target: &Target<'_>, by: &Collector) -> Value {
     }
     if scrape.tls {
         add("scheme", Value::from("https"));
-        let mut tls = BTreeMap::from([("min_version".to_owned(), Value::from("TLS12"))]);
+        let mut tls = BTreeMap::from([("min_version".to_owned(), Value::from("TLS13"))]);
         let authority = by.authority.as_deref();
         tls.extend(authority.map(|file| ("ca_file".to_owned(), Value::from(file))));
         if target.found != Found::Always {

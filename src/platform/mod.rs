@@ -514,6 +514,9 @@ pub struct Service {
     pub cluster_api: Option<ClusterApi>,
     /// The certificate that it is handed, if there is one.
     pub certificate: Option<CertificateUse>,
+    /// Whether it is handed the certificate of the platform's authority, beside its secrets as [`AUTHORITY_FILE`]: it
+    /// connects to what others show certificates of.
+    pub trusts: bool,
     /// What must be so before it starts.
     pub start_after: Vec<StartAfter>,
     /// How to tell whether it is well.
@@ -881,6 +884,8 @@ pub enum Ask {
         path: String,
         /// The port.
         port: u16,
+        /// Whether TLS is spoken there.
+        tls: bool,
         /// Tool inside the image.
         tool: ProbeTool,
     },
@@ -1015,6 +1020,13 @@ pub const PUBLIC: &str = "public";
 
 /// The name of the authority's own certificate.
 pub const AUTHORITY: &str = "ca";
+
+/// What the authority's certificate is called beside the secrets of a service that connects to others by TLS. No secret's
+/// name has a dot.
+pub const AUTHORITY_FILE: &str = "authority.crt";
+
+/// The object that it lies in where services run in a cluster inside another.
+pub const AUTHORITY_OBJECT: &str = "platform-authority";
 
 /// A certificate in a container: the files `tls.crt`, `tls.key` and, unless it was [given](Certificate::given) without,
 /// `ca.crt`, the authority that others of the platform trust.

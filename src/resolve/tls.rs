@@ -2,9 +2,10 @@
 //!
 //! In comes what the user said, out comes [`Tls`]. Times that contradict each other are reported at what the user wrote.
 
+use super::finish::SECRETS;
 use super::trace::{Explained, Trace};
 use crate::diagnostic::Finding;
-use crate::platform::Tls;
+use crate::platform::{AUTHORITY_FILE, Tls};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
 use crate::terms::{PublicTls, ServicesTls, Target};
@@ -68,6 +69,7 @@ pub(super) fn names(tls: &Tls) -> Value {
     Value::table([
         ("public", Value::from(tls.public.map(PublicTls::word))),
         ("services", Value::from(tls.services.map(ServicesTls::word))),
+        ("authority", Value::from(authority(tls))),
     ])
 }
 
@@ -106,6 +108,11 @@ fn public(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> 
         },
     );
     Some(public)
+}
+
+/// Returns the path of the authority's certificate in services that connect to others by TLS, if they do.
+pub(super) fn authority(tls: &Tls) -> Option<String> {
+    (tls.services == Some(ServicesTls::Internal)).then(|| format!("{SECRETS}/{AUTHORITY_FILE}"))
 }
 
 fn services(

@@ -32,7 +32,7 @@ use super::docker::{
 use super::{Files, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
-use crate::platform::{EnvValue, Platform, Service};
+use crate::platform::{AUTHORITY_FILE, EnvValue, Platform, Service};
 use crate::template::{header, render_own, to_yaml};
 use crate::terms::Publish;
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -195,7 +195,7 @@ impl<'p> Project<'p> {
                         .volumes
                         .insert(name, labelled(&component.name, &volume.key));
                 }
-                if !service.secrets.is_empty() {
+                if has_secrets(service) {
                     compose.volumes.insert(
                         secrets_volume(&service.name),
                         labelled(&component.name, "secrets"),
@@ -280,7 +280,7 @@ impl<'p> Project<'p> {
                 }
             })
             .collect();
-        if !service.secrets.is_empty() {
+        if has_secrets(service) {
             volumes.push(Mount {
                 kind: "volume",
                 source: secrets_volume(&service.name),
@@ -431,6 +431,7 @@ impl<'p> Project<'p> {
         let mut owned = BTreeMap::new();
         let mut given = Vec::new();
         let mut certificates = Vec::new();
+        let mut trusted = false;
         let platform = self.platform;
         for (_, service) in self.services() {
             owned.extend(owned_volumes(platform, service));
@@ -447,14 +448,22 @@ impl<'p> Project<'p> {
                 }));
                 volumes.push(certificates::given(service));
             }
-            if service.secrets.is_empty() {
+            if !has_secrets(service) {
                 continue;
             }
+            trusted |= service.trusts;
+            let authority = service.trusts.then_some(AUTHORITY_FILE);
+            let secrets: Vec<&str> = service
+                .secrets
+                .iter()
+                .map(String::as_str)
+                .chain(authority)
+                .collect();
             given.push(serde_json::json!({
                 "name": service.name,
                 "owner": format!("{user}:{group}"),
                 "needed": needed,
-                "secrets": service.secrets,
+                "secrets": secrets,
             }));
             volumes.push(Mount {
                 kind: "volume",
@@ -500,6 +509,7 @@ impl<'p> Project<'p> {
             "volumes": data,
             "services": given,
             "certificates": certificates,
+            "authority": trusted.then_some(AUTHORITY_FILE),
             "script": tls::SCRIPT,
         });
         let text = render_own(include_str!("prepare.sh.tera"), &context);
@@ -729,9 +739,14 @@ fn ports(platform: &Platform, at: usize) -> Vec<Port> {
         .collect()
 }
 
+/// Says whether a service has a folder of secrets; the authority that it trusts lies among them.
+fn has_secrets(service: &Service) -> bool {
+    !service.secrets.is_empty() || service.trusts
+}
+
 /// Says whether a service waits for its secrets or volumes to be handed over.
 fn needs_prepare(platform: &Platform, service: &Service) -> bool {
-    !service.secrets.is_empty()
+    has_secrets(service)
         || service.certificate.is_some()
         || !owned_volumes(platform, service).is_empty()
 }

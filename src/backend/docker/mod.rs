@@ -220,20 +220,50 @@ pub(crate) fn probe_command(service: &Service) -> Option<Vec<String>> {
     let seconds = probe.timeout.0.to_string();
     Some(match &probe.ask {
         Ask::Exec(program) => program.clone(),
-        Ask::Http { path, port, tool } => {
+        Ask::Http {
+            path,
+            port,
+            tls: true,
+            tool,
+        } => {
+            let folder = service.certificate.as_ref();
+            let folder = folder.map_or("", |used| used.path.as_str());
+            let (authority, url) = (
+                format!("{folder}/ca.crt"),
+                format!("https://localhost:{port}{path}"),
+            );
+            match tool {
+                ProbeTool::Curl => {
+                    let mut command = curl(&seconds, &url);
+                    command.extend(words(&["--cacert", &authority]));
+                    command
+                }
+                ProbeTool::Python => {
+                    let script = format!(
+                        "import ssl, urllib.request; urllib.request.urlopen('{url}', timeout={seconds}, context=ssl.create_default_context(cafile='{authority}'))"
+                    );
+                    words(&["python3", "-c", &script])
+                }
+                // Neither of them speaks TLS 1.3: what listens is taken for well.
+                ProbeTool::Wget => {
+                    let script = format!("exec nc -w {seconds} 127.0.0.1 {port} </dev/null");
+                    words(&["sh", "-c", &script])
+                }
+                ProbeTool::Bash => {
+                    words(&["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")])
+                }
+                ProbeTool::Nothing => return None,
+            }
+        }
+        Ask::Http {
+            path,
+            port,
+            tls: false,
+            tool,
+        } => {
             let url = format!("http://127.0.0.1:{port}{path}");
             match tool {
-                ProbeTool::Curl => words(&[
-                    "curl",
-                    "--fail",
-                    "--silent",
-                    "--show-error",
-                    "--output",
-                    "/dev/null",
-                    "--max-time",
-                    &seconds,
-                    &url,
-                ]),
+                ProbeTool::Curl => curl(&seconds, &url),
                 ProbeTool::Wget => words(&["wget", "-q", "-O", "/dev/null", "-T", &seconds, &url]),
                 ProbeTool::Bash => {
                     let script = format!(
@@ -263,4 +293,20 @@ pub(crate) fn probe_command(service: &Service) -> Option<Vec<String>> {
             }
         },
     })
+}
+
+/// Asks with curl; only what is 200 to 399 is well.
+fn curl(seconds: &str, url: &str) -> Vec<String> {
+    let words = [
+        "curl",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--output",
+        "/dev/null",
+        "--max-time",
+        seconds,
+        url,
+    ];
+    words.map(str::to_owned).to_vec()
 }

@@ -17,7 +17,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::object::Pairs;
 use super::{Context, availability, certificates, config};
 use crate::names;
-use crate::platform::{Ask, EnvValue, Probe as PlatformProbe, Service};
+use crate::platform::{
+    AUTHORITY_FILE, AUTHORITY_OBJECT, Ask, EnvValue, Probe as PlatformProbe, Service,
+};
 use crate::terms::Availability;
 use crate::units::{Bytes, Seconds};
 
@@ -252,11 +254,15 @@ fn asked(ask: &Ask) -> Probe {
     let port = |number: u16| IntOrString::Int(i32::from(number));
     match ask {
         Ask::Http {
-            path, port: number, ..
+            path,
+            port: number,
+            tls,
+            ..
         } => Probe {
             http_get: Some(HTTPGetAction {
                 path: Some(path.clone()),
                 port: port(*number),
+                scheme: tls.then(|| "HTTPS".to_owned()),
                 ..HTTPGetAction::default()
             }),
             ..Probe::default()
@@ -427,22 +433,27 @@ fn volumes(context: &Context<'_>, service: &Service) -> Vec<Volume> {
     }
     volumes.extend(files(service));
     let mounted = config::mounted_secrets(service);
-    if !mounted.is_empty() {
+    let projected = |name: &str, key: &str, path: &str| VolumeProjection {
+        secret: Some(SecretProjection {
+            name: name.to_owned(),
+            items: Some(vec![KeyToPath {
+                key: key.to_owned(),
+                path: path.to_owned(),
+                mode: None,
+            }]),
+            optional: None,
+        }),
+        ..VolumeProjection::default()
+    };
+    if !mounted.is_empty() || service.trusts {
         let sources = mounted.iter().map(|name| {
             let secret = context.secret(name);
-            VolumeProjection {
-                secret: Some(SecretProjection {
-                    name: secret.object(),
-                    items: Some(vec![KeyToPath {
-                        key: config::value_key(secret).to_owned(),
-                        path: secret.name.clone(),
-                        mode: None,
-                    }]),
-                    optional: None,
-                }),
-                ..VolumeProjection::default()
-            }
+            projected(&secret.object(), config::value_key(secret), &secret.name)
         });
+        let authority = service
+            .trusts
+            .then(|| projected(AUTHORITY_OBJECT, AUTHORITY_FILE, AUTHORITY_FILE));
+        let sources = sources.chain(authority);
         volumes.push(Volume {
             name: SECRETS.to_owned(),
             projected: Some(ProjectedVolumeSource {
@@ -598,7 +609,8 @@ fn mounts(context: &Context<'_>, service: &Service) -> Vec<VolumeMount> {
         sub_path: Some(config::key(file)),
         ..at(FILES, path, true)
     }));
-    let secrets = config::mounted_secrets(service);
+    let mut secrets = config::mounted_secrets(service);
+    secrets.extend(service.trusts.then_some(AUTHORITY_FILE));
     if service.cluster_api.is_some() {
         // The pod's token lies below the same folder, where a volume that cannot be written has no room for it.
         mounts.extend(secrets.iter().map(|name| VolumeMount {

@@ -116,6 +116,9 @@ fn secrets(platform: &Platform) -> (Vec<String>, Vec<String>) {
             needed.push(format!("{}/ca.crt", tls::FOLDER));
         }
     }
+    if services.iter().any(|service| service.trusts) {
+        needed.push(format!("{}/ca.crt", tls::FOLDER));
+    }
     needed.sort();
     needed.dedup();
     (needed, optional)

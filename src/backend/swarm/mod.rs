@@ -224,6 +224,9 @@ impl Parts {
             }
             self.external(secret.name.clone(), name);
         }
+        if stack_services(platform).any(|service| service.trusts) {
+            self.external(AUTHORITY.to_owned(), names::authority(&self.project));
+        }
         for certificate in &platform.certificates {
             let mut users = certificate.services.iter();
             if !users.any(|at| !platform.services[*at].runs_beside()) {

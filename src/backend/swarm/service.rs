@@ -14,7 +14,7 @@ use crate::backend::docker::{
     Instance, PIDS, config_name, docker_size, docker_time, healthcheck, key, literal, literals,
     logging, words,
 };
-use crate::platform::{EnvValue, Kind, Platform, Service};
+use crate::platform::{AUTHORITY_FILE, EnvValue, Kind, Platform, Service};
 use crate::terms::{Availability, Publish};
 use crate::units::Seconds;
 
@@ -141,6 +141,12 @@ fn secrets(platform: &Platform, service: &Service) -> Vec<SecretMount> {
         .iter()
         .map(|name| mount(name.clone(), name.clone()))
         .collect();
+    if service.trusts {
+        mounts.push(mount(
+            super::AUTHORITY.to_owned(),
+            AUTHORITY_FILE.to_owned(),
+        ));
+    }
     let used = service.certificate.as_ref();
     if let Some((used, certificate)) = used.zip(platform.certificate_of(service)) {
         for (source, file) in super::certificate_parts(certificate) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::service::hosts;
 use super::*;
-use crate::platform::{Certificate, Endpoint, PUBLIC, Service};
-use crate::terms::{PublicTls, Target};
+use crate::platform::{Certificate, Endpoint, Flow, PUBLIC, Service};
+use crate::terms::{Encryption, PublicTls, ServicesTls, Target};
 
 /// The name by which a machine reaches itself: probes and tools inside a container use it.
 const LOCAL: &str = "localhost";
@@ -36,7 +36,7 @@ impl Finish<'_, '_, '_> {
                             hosts.chain([environment.domain.clone()]).collect();
                         all.into_iter().collect()
                     } else {
-                        self.own_names(service)
+                        self.own_names(at, services)
                     },
                     public,
                     given: public && environment.tls.public == Some(PublicTls::Own),
@@ -48,8 +48,40 @@ impl Finish<'_, '_, '_> {
         certificates.into_values().collect()
     }
 
-    /// Lists the names by which others reach a service and its replicas, its own first.
-    fn own_names(&self, service: &Service) -> Vec<String> {
+    /// Finds the services that connect to others by TLS and verify whom they reach, and those whose clusters they run in.
+    pub(super) fn trusting(&self, flows: &[Flow]) -> BTreeSet<usize> {
+        let environment = &self.resolver.environment;
+        if environment.tls.services != Some(ServicesTls::Internal) {
+            return BTreeSet::new();
+        }
+        let encrypted = flows
+            .iter()
+            .filter(|flow| flow.encryption == Encryption::Tls);
+        encrypted
+            .flat_map(|flow| {
+                let cluster = self.drafts[self.component_at(flow.from)].inside;
+                [Some(flow.from), cluster.and_then(|at| self.host_of(at))]
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// Lists the names by which others reach a service and its replicas, its own first, and those of what passes connections
+    /// on to it: they are what it is asked for.
+    fn own_names(&self, at: usize, services: &[Service]) -> Vec<String> {
+        let component = self.component_at(at);
+        let spec = self.sized_of(at).1.workload.certificate.as_ref();
+        let before = spec.into_iter().flat_map(|spec| &spec.names);
+        let before = before.filter_map(|key| self.position(component, key));
+        let mut names: Vec<String> = Vec::new();
+        for service in [at].into_iter().chain(before) {
+            names.extend(self.names_of_service(&services[service]));
+        }
+        names.push(LOCAL.to_owned());
+        names
+    }
+
+    fn names_of_service(&self, service: &Service) -> Vec<String> {
         let target = self.resolver.environment.target;
         // Where load decides how many replicas there are, any of them must be able to show it.
         let replicas = match target {
@@ -64,7 +96,6 @@ impl Finish<'_, '_, '_> {
         }
         let members = hosts(&service.name, service.members, replicas, target);
         names.extend(members.into_iter().filter(|name| *name != own));
-        names.push(LOCAL.to_owned());
         names
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::platform::{
-    Cluster, Component, Flow, HostedCluster, Neighbour, Secret, Service, StartAfter,
+    AUTHORITY_FILE, AUTHORITY_OBJECT, Cluster, Component, Flow, HostedCluster, Neighbour, Secret,
+    Service, StartAfter,
 };
 use crate::terms::{GatewayApi, Target};
 use crate::value::Value;
@@ -16,7 +17,7 @@ impl Finish<'_, '_, '_> {
     }
 
     /// Returns the position of a component's service with a cluster in it.
-    fn host_of(&self, at: usize) -> Option<usize> {
+    pub(super) fn host_of(&self, at: usize) -> Option<usize> {
         let hosts = |sized: &Sized<'_>| {
             let service = sized.service;
             service.is_some_and(|service| service.hosts_cluster.is_some())
@@ -79,26 +80,31 @@ impl Finish<'_, '_, '_> {
         let ports = guests.iter().flat_map(|guest| guest.ports.values());
         let ports: BTreeSet<u16> = ports.map(|port| port.number).collect();
         let ports = ports.first().zip(ports.last());
+        let mut mounted: Vec<Value> = read
+            .map(|secret| {
+                Value::table([
+                    ("object", Value::from(secret.object())),
+                    ("path", Value::from(Self::secret_path(&secret.name))),
+                    ("key", Value::from(secret.key())),
+                    ("user", Value::from(secret.user.clone())),
+                ])
+            })
+            .collect();
+        if guests.iter().any(|guest| guest.trusts) {
+            mounted.push(Value::table([
+                ("object", Value::from(AUTHORITY_OBJECT)),
+                ("path", Value::from(Self::secret_path(AUTHORITY_FILE))),
+                ("key", Value::from(AUTHORITY_FILE)),
+                ("user", Value::Null),
+            ]));
+        }
         Value::table([
             (
                 "ports",
                 Value::from(ports.map(|(first, last)| format!("{first}-{last}"))),
             ),
             ("namespace", Value::from(self.namespace_inside())),
-            (
-                "secrets",
-                Value::List(
-                    read.map(|secret| {
-                        Value::table([
-                            ("object", Value::from(secret.object())),
-                            ("path", Value::from(Self::secret_path(&secret.name))),
-                            ("key", Value::from(secret.key())),
-                            ("user", Value::from(secret.user.clone())),
-                        ])
-                    })
-                    .collect(),
-                ),
-            ),
+            ("secrets", Value::List(mounted)),
             ("deployments", Value::from(running(false))),
             ("stateful_sets", Value::from(running(true))),
             ("outside", self.outside(host, flows)),

@@ -42,7 +42,7 @@ use crate::units::{Bytes, Seconds};
 use crate::value::Value;
 
 /// Folder in which a container finds its secrets.
-const SECRETS: &str = "/run/secrets";
+pub(super) const SECRETS: &str = "/run/secrets";
 
 /// Times of probes and stops unless a blueprint says others, in seconds.
 const STARTUP: Seconds = Seconds(60);
@@ -97,6 +97,8 @@ struct Finish<'f, 'a, 'r> {
     values: Vec<BTreeMap<String, Value>>,
     /// The key of the service that each binding leads to.
     serving: Vec<String>,
+    /// Positions of the services that are handed the authority's certificate.
+    trusting: BTreeSet<usize>,
     /// What is looked at, and by whom.
     watched: Watched,
     /// Metrics and rules of each component, once they are known.
@@ -150,6 +152,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             first,
             values: Vec::new(),
             serving: Vec::new(),
+            trusting: BTreeSet::new(),
             watched: Watched::default(),
             rules: vec![Rules::default(); drafts.len()],
             own_alerts: Vec::new(),
@@ -188,6 +191,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         self.watched = self.watch(&service_names, &edge_names, &endpoints, edge.as_ref());
         let traces = self.traces();
         let flows = self.flows(&endpoints, edge.as_ref(), traces.as_ref());
+        self.trusting = self.trusting(&flows);
 
         let mut made: BTreeMap<usize, (Component, Vec<Service>)> = BTreeMap::new();
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
@@ -264,6 +268,12 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             self.resolver.environment.target,
         );
         let certificates = self.certificates(&services, &endpoints);
+        if certificates.iter().all(|certificate| certificate.given) {
+            // Where nothing is issued there is no authority.
+            for service in &mut services {
+                service.trusts = false;
+            }
+        }
         Some(Platform {
             name: self.resolver.layered.platform.value.clone(),
             components,

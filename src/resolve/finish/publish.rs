@@ -188,6 +188,7 @@ impl<'f> Finish<'f, '_, '_> {
                 ("upstream", Value::from(sized.name.as_str())),
                 ("port", Value::from(u64::from(port.number))),
                 ("protocol", Value::from(port.protocol.word())),
+                ("tls", Value::Bool(port.tls)),
                 ("upstreams", Value::from(upstreams)),
                 ("replicas", Value::from(replicas)),
                 ("websocket", Value::Bool(spec.websocket)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::collect;
 use super::super::component::{evaluate_in_order, expressions, uses};
 use super::super::service::{inactive, names_of};
+use super::super::tls;
 use super::super::trace::Explained;
 use super::super::wire::BINDING_CONFLICT;
 use super::*;
@@ -132,6 +133,13 @@ impl<'f> Finish<'f, '_, '_> {
                     .entry("protocol".to_owned())
                     .or_insert_with(|| Value::from(spec.protocol.word()));
             }
+            let tls = port.is_some_and(|port| port.tls);
+            values.entry("tls".to_owned()).or_insert(Value::Bool(tls));
+            let authority = tls::authority(&self.resolver.environment.tls);
+            values.insert(
+                "authority".to_owned(),
+                Value::from(authority.filter(|_| tls)),
+            );
             self.values.push(values);
             self.serving.push(service);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::collect;
 use super::super::component::Draft;
 use super::super::service::{Sized, hosts};
+use super::super::tls;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
@@ -31,7 +32,7 @@ const HEALTHY: &str = "healthy";
 const REACHABLE: &str = "reachable";
 
 /// The authority's certificate in the folder of a service's own.
-const AUTHORITY_FILE: &str = "ca.crt";
+const OWN_AUTHORITY: &str = "ca.crt";
 
 /// The capability of what shows dashboards.
 const DASHBOARDS: &str = "dashboards";
@@ -257,9 +258,10 @@ impl Finish<'_, '_, '_> {
 
     fn scrape_configs(&self, collector: usize) -> Value {
         let (_, sized) = self.sized_of(collector);
-        let folder = sized.workload.certificate.as_ref();
+        let own = sized.workload.certificate.as_ref();
+        let own = own.map(|spec| format!("{}/{OWN_AUTHORITY}", spec.path));
         let by = Collector {
-            authority: folder.map(|spec| format!("{}/{AUTHORITY_FILE}", spec.path)),
+            authority: own.or_else(|| tls::authority(&self.resolver.environment.tls)),
             secrets: SECRETS.to_owned(),
         };
         let mut targets = Vec::new();
@@ -468,8 +470,6 @@ fn scrape(
         }
         parsed
     });
-    let tls = spec.tls.as_ref();
-    let tls = tls.is_some() && draft.holds(tls, names, || place("tls"), findings);
     Some(Scrape {
         endpoint: name.clone(),
         job: match name.as_str() {
@@ -482,7 +482,7 @@ fn scrape(
         interval,
         params,
         auth,
-        tls,
+        tls: sized.ports.get(&spec.port).is_some_and(|port| port.tls),
         honor_labels: spec.honor_labels,
         labels,
         place: place("port"),

@@ -174,6 +174,16 @@ impl<'f> Finish<'f, '_, '_> {
                 .help("a certificate lies in a folder that is named by its full path"),
             );
         }
+        for name in certificate.iter().flat_map(|spec| &spec.names) {
+            if !draft.blueprint.model.services.contains_key(name) {
+                let fault = format!("`{name}` is no service");
+                findings.push(Finding::new(
+                    &FAULTY_BLUEPRINT,
+                    place(&["certificate", "names"]),
+                    fault,
+                ));
+            }
+        }
         let host_mounts = self.host_mounts(draft, sized, &names, &mut findings);
         let quorum = sized.service.and_then(|service| service.quorum.as_ref());
         let quorum = quorum.map_or(1, |quorum| {
@@ -257,6 +267,7 @@ impl<'f> Finish<'f, '_, '_> {
                     Some(signal) => Reload::Signal(signal.to_owned()),
                 },
             }),
+            trusts: self.trusting.contains(&(self.first[at] + position)),
             start_after,
             probe,
             resources: sized.resources.clone(),
@@ -781,16 +792,20 @@ impl<'f> Finish<'f, '_, '_> {
                     ),
                 );
             }
-            found.map(|port: &Port| port.number)
+            found
         };
         match (asked.http, asked.tcp, asked.exec) {
-            (Some(path), None, None) => Some(Ask::Http {
-                port: port(asked.port, findings)?,
-                path: fill(draft, path, names, &keys, findings),
-                tool: asked.with.unwrap_or(ProbeTool::Curl),
-            }),
+            (Some(path), None, None) => {
+                let port = port(asked.port, findings)?;
+                Some(Ask::Http {
+                    port: port.number,
+                    path: fill(draft, path, names, &keys, findings),
+                    tls: port.tls,
+                    tool: asked.with.unwrap_or(ProbeTool::Curl),
+                })
+            }
             (None, Some(name), None) => Some(Ask::Tcp {
-                port: port(Some(name), findings)?,
+                port: port(Some(name), findings)?.number,
                 tool: asked.with.unwrap_or(ProbeTool::Bash),
             }),
             (None, None, Some(words)) => Some(Ask::Exec(
