@@ -9,7 +9,7 @@ mod tests;
 use serde::Serialize;
 
 use super::Files;
-use crate::platform::{Certificate, Platform};
+use crate::platform::{Certificate, KEYSTORE_PASSWORD, Platform};
 use crate::template::{header, render_own};
 use crate::units::Seconds;
 
@@ -32,6 +32,8 @@ struct Issue<'p> {
     certificates: &'p [Row<'p>],
     issued: Vec<&'p Row<'p>>,
     given: bool,
+    keystores: Vec<&'p str>,
+    keystore_password: &'static str,
     lifetime_days: u64,
     authority_days: u64,
     renew_before: u64,
@@ -86,6 +88,13 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
         folder: FOLDER,
         given: rows.iter().any(|row| row.given),
         issued,
+        keystores: platform
+            .certificates
+            .iter()
+            .filter(|certificate| certificate.keystore)
+            .map(|certificate| certificate.name.as_str())
+            .collect(),
+        keystore_password: KEYSTORE_PASSWORD,
         certificates: &rows,
         lifetime_days: days(tls.lifetime),
         authority_days: days(tls.authority_lifetime),

@@ -587,6 +587,9 @@ pub struct CertificateSpec {
     /// Own services that pass connections on to this one as they are: it bears their names, too.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Whether certificate and key are in a PKCS #12 store, too: `tls.p12`, for Java. Not on Kubernetes.
+    #[serde(default)]
+    pub keystore: bool,
     /// What makes the service read a renewed one: a signal (`HUP`), or `self` where it looks by itself; a restart unless
     /// given.
     #[schemars(extend("pattern" = "^(self|[A-Z][A-Z0-9]*)$"))]

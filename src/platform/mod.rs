@@ -1009,6 +1009,8 @@ pub struct Certificate {
     pub public: bool,
     /// Whether the user has it from elsewhere, rather than the platform's authority.
     pub given: bool,
+    /// Whether it is also put into a PKCS #12 store with its key.
+    pub keystore: bool,
     /// Positions of the services that are handed it, sorted.
     pub services: Vec<usize>,
     /// Where it comes from.
@@ -1020,6 +1022,12 @@ pub const PUBLIC: &str = "public";
 
 /// The name of the authority's own certificate.
 pub const AUTHORITY: &str = "ca";
+
+/// The PKCS #12 store of a certificate with its key.
+pub const KEYSTORE_FILE: &str = "tls.p12";
+
+/// The password of that store: no secret, but Java wants one.
+pub const KEYSTORE_PASSWORD: &str = "changeit";
 
 /// What the authority's certificate is called beside the secrets of a service that connects to others by TLS. No secret's
 /// name has a dot.
@@ -1036,6 +1044,8 @@ pub struct CertificateUse {
     pub name: String,
     /// The folder that it lies in.
     pub path: String,
+    /// Whether the service reads it from a PKCS #12 store.
+    pub keystore: bool,
     /// What makes the service read a renewed one.
     pub reload: Reload,
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bootstrap import bootstrap
 from checks import files, is_dockerfile
+from encryption import Encryption
 from engine import Engine
 from images import Image, Images, starts
 from monitoring import Prometheus, used_metrics
@@ -37,7 +38,7 @@ MEET = (
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
-    "superset-login", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
+    "superset-login", "handshakes", "impostors", "renewed-services", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
 )  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
@@ -334,6 +335,8 @@ class Stack:
                 words.append(f"--tmpfs={volume['target']}")
             elif volume["source"] == f"{service}-tls":
                 words.append(f"--volume={self.certificate(service)}:{volume['target']}:ro")
+            elif volume["source"] == f"{service}-secrets" and self.authority is not None:
+                words.append(f"--volume={self.authority}:{volume['target']}/authority.crt:ro")
         for kind, place in (("configs", "/"), ("secrets", "/run/secrets/")):
             for use in settings.get(kind) or []:
                 given = self.project[kind][use["source"]]
@@ -349,6 +352,22 @@ class Stack:
         if settings.get("user"):
             words.append(f"--user={settings['user']}")
         return words
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate of the platform's authority, for everybody to read, where services speak TLS among themselves."""
+        kept, shown = self.folder / "secrets/tls/ca.crt", self.folder / "content.authority"
+        if not self.speaks_tls or not kept.exists():
+            return None
+        shutil.copy(kept, shown)
+        shown.chmod(0o644)
+        return shown
+
+    @cached_property
+    def speaks_tls(self) -> bool:
+        """Whether services speak TLS among themselves."""
+        outline = self.folder / "platform.json"
+        return outline.exists() and json.loads(outline.read_text(encoding="utf-8"))["policies"].get("tls_services") == "internal"
 
     def certificate(self, service: str) -> Path:
         """A service's certificate, as the bundle would hand it over, but for everybody to read."""
@@ -502,7 +521,7 @@ class Stack:
         """What the client of the object store does for a user, to whom the store is `try`."""
         script = (
             'export MC_CONFIG_DIR=/tmp/conformance-mc && mkdir -p "$MC_CONFIG_DIR" && '
-            f"mc --quiet alias set try http://127.0.0.1:9000 >/dev/null && {action}; code=$?; "
+            f"mc --quiet alias set try {'https' if self.speaks_tls else 'http'}://localhost:9000 >/dev/null && {action}; code=$?; "
             'rm -rf "$MC_CONFIG_DIR"; exit $code'
         )
         return self.execute(service, "sh", "-c", script, check=False, input=f"{user}\n{password}\n")
@@ -516,7 +535,8 @@ class Stack:
     def cache_is_closed(self) -> None:
         """Nobody gets anything from the cache without a password."""
         for service in self.of_kind("valkey"):
-            answer = self.execute(service, "valkey-cli", "-h", service, "dbsize", check=False, merge=True).stdout
+            words = ["--tls", "--cacert", "/run/certs/ca.crt"] if self.speaks_tls else []
+            answer = self.execute(service, "valkey-cli", *words, "-h", service, "dbsize", check=False, merge=True).stdout
             expect("NOAUTH" in answer or "NOPERM" in answer, f"{service}: {answer}")
 
     def hosts(self) -> list[str]:
@@ -728,7 +748,14 @@ def test_stack(
                     report.test(f"{label}/routes", stack.proxy_routes)
                 if stack.of_kind("superset"):
                     report.test(f"{label}/superset-login", stack.superset_login)
+                if stack.speaks_tls:
+                    encryption = Encryption(stack)
+                    report.test(f"{label}/handshakes", encryption.handshakes)
+                    if stack.of_kind("superset"):
+                        report.test(f"{label}/impostors", encryption.impostors)
                 test_monitoring(report, label, stack)
+                if stack.speaks_tls:
+                    report.test(f"{label}/renewed-services", encryption.renewed)
                 report.test(f"{label}/reachability", stack.only_wired_services_meet)
                 if script and (stack.folder / "bootstrap.sh").exists():
                     silent = {name for name in stack.services if stack.stand_in(name) == PLACEHOLDER}

@@ -509,6 +509,7 @@ impl<'p> Project<'p> {
             "volumes": data,
             "services": given,
             "certificates": certificates,
+            "keystores": platform.certificates.iter().any(|certificate| certificate.keystore),
             "authority": trusted.then_some(AUTHORITY_FILE),
             "script": tls::SCRIPT,
         });

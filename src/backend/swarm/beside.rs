@@ -8,7 +8,7 @@ use super::names;
 use crate::backend::docker::instance_names;
 use crate::backend::docker::wiring::Wiring;
 use crate::backend::{Files, compose, tls};
-use crate::platform::{Platform, Service};
+use crate::platform::{KEYSTORE_FILE, Platform, Service};
 use crate::template::header;
 
 /// The Compose file.
@@ -110,6 +110,7 @@ fn secrets(platform: &Platform) -> (Vec<String>, Vec<String>) {
     for certificate in certificates {
         let own = |file: &str| format!("{}/{}/{file}", tls::FOLDER, certificate.name);
         needed.extend([own("tls.crt"), own("tls.key")]);
+        needed.extend(certificate.keystore.then(|| own(KEYSTORE_FILE)));
         if certificate.given {
             optional.push(own("ca.crt"));
         } else {

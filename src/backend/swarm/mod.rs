@@ -22,7 +22,7 @@ use super::docker::{Instance, config_name, file_paths, instances, key};
 use crate::bundle::Bundle;
 use crate::diagnostic::{Finding, Rule, Severity};
 use crate::platform::budget::load;
-use crate::platform::{Certificate, Platform, Service};
+use crate::platform::{Certificate, KEYSTORE_FILE, Platform, Service};
 use crate::source::Place;
 use crate::template::{header, to_yaml};
 
@@ -119,6 +119,9 @@ fn certificate_parts(certificate: &Certificate) -> Vec<(String, &'static str)> {
         (format!("tls-{name}-crt"), "tls.crt"),
         (format!("tls-{name}-key"), "tls.key"),
     ];
+    if certificate.keystore {
+        parts.push((format!("tls-{name}-p12"), KEYSTORE_FILE));
+    }
     if !certificate.given {
         parts.push((AUTHORITY.to_owned(), "ca.crt"));
     }

@@ -453,6 +453,7 @@ fn secrets(plan: &Plan<'_>, stack: &Stack) -> Secrets {
             file: format!("{folder}/{name}/tls.crt"),
             parts: ["crt", "key"]
                 .into_iter()
+                .chain(certificate.keystore.then_some("p12"))
                 .map(|part| Object {
                     object: names::certificate(project, name, part),
                     file: format!("{below}/{name}/tls.{part}"),

@@ -179,7 +179,13 @@ const TOLD: &[(&str, &str, &str)] = &[
     (
         "BACKUP_PUSH",
         "needs.backup_metrics != null",
-        "http://${needs.backup_metrics.host}:${needs.backup_metrics.port}/metrics/job/backup/component/${component}",
+        "${needs.backup_metrics.tls ? 'https' : 'http'}://${needs.backup_metrics.host}:${needs.backup_metrics.port}/metrics/job/backup/component/${component}",
+    ),
+    // Whose certificate it must show; curl reads this by itself.
+    (
+        "CURL_CA_BUNDLE",
+        "needs.backup_metrics != null && needs.backup_metrics.authority != null",
+        "${needs.backup_metrics.authority}",
     ),
     // Where copies are sent to: rclone's own variables, for a store that it calls `offsite`.
     (

@@ -40,6 +40,7 @@ impl Finish<'_, '_, '_> {
                     },
                     public,
                     given: public && environment.tls.public == Some(PublicTls::Own),
+                    keystore: used.keystore,
                     services: Vec::new(),
                     place: service.place.clone(),
                 });

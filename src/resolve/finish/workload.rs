@@ -129,6 +129,7 @@ impl<'f> Finish<'f, '_, '_> {
             texts.as_ref().map(|texts| {
                 texts
                     .iter()
+                    .filter(|text| !matches!(text.parsed.fill(&names), Ok(Value::Null)))
                     .map(|text| fill(draft, text, &names, &[table, key, field], findings))
                     .collect::<Vec<_>>()
             })
@@ -261,6 +262,7 @@ impl<'f> Finish<'f, '_, '_> {
             certificate: certificate.map(|spec| CertificateUse {
                 name: if spec.public { PUBLIC } else { &sized.name }.to_owned(),
                 path: spec.path.clone(),
+                keystore: spec.keystore && !spec.public,
                 reload: match spec.reload.as_deref() {
                     None => Reload::Restart,
                     Some("self") => Reload::Itself,
