@@ -61,7 +61,12 @@ values = { scheme = "${vars.tls ? 'https' : 'http'}" }
 
 /// Resolves the platform for a target, with further lines in its environment.
 fn platform(target: &str, more: &str) -> Platform {
-    let own = [("door", DOOR), ("store", STORE)].map(|(name, text)| {
+    platform_with(target, more, STORE)
+}
+
+/// Resolves it with another store.
+fn platform_with(target: &str, more: &str, store: &str) -> Platform {
+    let own = [("door", DOOR), ("store", store)].map(|(name, text)| {
         let folder = BTreeMap::from([("blueprint.toml".to_owned(), format!("{ABOUT}{text}"))]);
         (name.to_owned(), (name.to_owned(), folder))
     });
@@ -143,6 +148,44 @@ fn flows_say_what_encrypts_them() {
             (vec![Encryption::Tls], None)
         );
     }
+}
+
+#[test]
+fn who_connects_by_tls_is_handed_the_authority() {
+    for (more, handed) in [("", &[][..]), ("tls.services = \"internal\"", &["door"])] {
+        let platform = platform("swarm", more);
+        let trusting = platform.services.iter().filter(|service| service.trusts);
+        let trusting: Vec<&str> = trusting.map(|service| service.name.as_str()).collect();
+        assert_eq!(trusting, handed);
+    }
+}
+
+#[test]
+fn a_certificate_bears_the_names_of_what_passes_on_to_it() {
+    let passing = STORE.replace(
+        "reload = \"self\"",
+        "reload = \"self\", names = [\"gate\", \"absent\"], keystore = true",
+    ) + r#"
+[services.gate]
+kind = "stateless"
+image = "app"
+resources.small = { cpu = "100m", memory = "64MiB" }
+
+[services.absent]
+kind = "stateless"
+when = "false"
+image = "app"
+resources.small = { cpu = "100m", memory = "64MiB" }
+"#;
+    let platform = platform_with("swarm", "", &passing);
+    let names = &platform.certificates[1].names;
+    let all = "store tasks.store store-1 store-2 store-3 store-gate tasks.store-gate localhost";
+    assert_eq!(names.join(" "), all);
+    let script = file(&files(&platform), "tls/issue.sh");
+    assert!(
+        script.contains("pkcs12 -export") && script.contains("    store) ;;"),
+        "{script}"
+    );
 }
 
 #[test]
