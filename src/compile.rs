@@ -232,8 +232,11 @@ impl Compiler {
                     name: secret.name.clone(),
                     kind: secret.kind,
                     length: secret.length,
+                    alphabet: secret.alphabet.clone(),
                     prefix: secret.prefix.clone(),
                     token: secret.token.clone(),
+                    rotation: secret.rotation.clone(),
+                    version: secret.version,
                     purpose: secret.purpose.clone(),
                     consumers: consumers.remove(secret.name.as_str()).unwrap_or_default(),
                 })

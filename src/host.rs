@@ -654,6 +654,14 @@ impl Host {
         })
     }
 
+    /// Returns the time in seconds since 1970. Only for what is asked of secrets: nothing that is built depends on it.
+    pub fn now(&self) -> i64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.ok()
+            .and_then(|since| i64::try_from(since.as_secs()).ok())
+            .unwrap_or(i64::MAX)
+    }
+
     /// Returns an environment variable, if it is set and is UTF-8.
     pub fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()

@@ -1,6 +1,6 @@
 //! Words that all stages share: targets, sizes, layers, zones, protocols. A leaf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -197,7 +197,7 @@ words! {
 words! {
     /// How a secret's value is made.
     SecretKind {
-        /// Random letters and digits; `length` counts characters.
+        /// Random letters and digits, or characters of `alphabet`; `length` counts characters.
         Alphanumeric = "alphanumeric",
         /// Random bytes in base64; `length` counts bytes.
         Base64 = "base64",
@@ -208,6 +208,44 @@ words! {
         /// A token that is signed with another secret (JSON Web Token, HS512): who has it proves to know that one.
         Jwt = "jwt",
     }
+}
+
+words! {
+    /// What it takes to change a secret.
+    RotationWay {
+        /// Those who read it are started anew.
+        Restart = "restart",
+        /// The same: a job of the system tells it the new value before the others start.
+        Job = "job",
+        /// People tell the system, by the steps that are described.
+        Steps = "steps",
+        /// It must stay as it is: what it protects could not be read any more.
+        Never = "never",
+    }
+}
+
+/// The fewest characters that secrets are made of: with less they would have to be very long.
+const SMALLEST_ALPHABET: usize = 10;
+
+/// Says whether a secret can consist of these characters: enough of them, printable ones of ASCII, each once.
+pub fn is_alphabet(text: &str) -> bool {
+    let different: BTreeSet<u8> = text.bytes().collect();
+    different.len() == text.len()
+        && text.len() >= SMALLEST_ALPHABET
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// How often a secret is changed, and what that takes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Rotation {
+    /// After what time a value is old: `90d`. Never by itself, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// What it takes.
+    pub how: RotationWay,
+    /// The steps, or why it must stay, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
 }
 
 /// What a token says, and what it is signed with.

@@ -97,7 +97,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("bundle", &["host", "terms"]),
+    ("bundle", &["host", "terms", "units"]),
     ("lock", &["bundle"]),
     ("graph", &["platform", "terms"]),
     (

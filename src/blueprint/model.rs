@@ -14,7 +14,7 @@ use super::logs::Logs;
 use super::scrape::{HostMount, MetricsEndpoint};
 use crate::terms::{
     BackupRole, Collected, DiskClass, Layer, NoticeLevel, ProbeTool, Protocol, Publish,
-    ScaleMetric, SecretKind, Size, Target, Token, Zone,
+    RotationWay, ScaleMetric, SecretKind, Size, Target, Token, Zone,
 };
 use crate::value::Value;
 
@@ -942,8 +942,12 @@ pub struct Secret {
     pub kind: SecretKind,
     /// Characters or bytes.
     pub length: Option<u32>,
+    /// The characters that it consists of, if others than letters and digits: for the kinds `alphanumeric` and `given`.
+    pub alphabet: Option<String>,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// How often it is changed, and what that takes.
+    pub rotation: Option<Rotation>,
     /// What a token says, and the own secret that it is signed with.
     pub token: Option<Token>,
     /// What it is for.
@@ -952,6 +956,18 @@ pub struct Secret {
     pub user: Option<Filled>,
     /// Leave it out when this is false.
     pub when: Option<Expr>,
+}
+
+/// How often a secret is changed, and what that takes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// After what time a value is old; never by itself, if absent.
+    pub every: Option<String>,
+    /// What it takes.
+    pub how: RotationWay,
+    /// The steps, or why it must stay.
+    pub then: Option<Words>,
 }
 
 /// An account that people use.
@@ -1006,8 +1022,12 @@ pub struct ProvideSecret {
     pub kind: SecretKind,
     /// Characters or bytes.
     pub length: Option<u32>,
+    /// The characters that it consists of, if others than letters and digits.
+    pub alphabet: Option<String>,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// How often it is changed, and what that takes.
+    pub rotation: Option<Rotation>,
     /// The user whose password it is, with `values` in scope: stores that keep pairs keep both.
     pub user: Option<Filled>,
 }

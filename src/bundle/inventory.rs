@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::path::{BundlePath, PathError};
-use crate::terms::{SecretKind, Token};
+use crate::terms::{Rotation, SecretKind, Token};
 
 /// The version of the format. It rises when an older Lakewright would misread a newer file.
 pub const SCHEMA: u32 = 1;
@@ -91,16 +91,37 @@ pub struct SecretSpec {
     pub kind: SecretKind,
     /// How long it is: characters if alphanumeric, otherwise bytes before they are encoded. Of no meaning if given.
     pub length: u32,
+    /// The characters that it consists of, if others than letters and digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alphabet: Option<String>,
     /// Put before the value, and part of the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// What it says and what it is signed with, if it is a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// How often it is changed, and what that takes, where the blueprint says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// How often it was changed, beginning with 1: part of its name where secrets are objects.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
     /// What it protects, in a few words.
     pub purpose: String,
     /// The services that read it.
     pub consumers: Vec<String>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_first(version: &u32) -> bool {
+    *version == 1
 }
 
 /// A file or folder of the user's: `notes.md`, or `secrets/` with everything in it.

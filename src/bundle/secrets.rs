@@ -1,20 +1,27 @@
 //! The values of secrets: made once, on the machine that runs the bundle, into files that git ignores.
 //!
-//! A value is never printed, returned or overwritten. It appears under its name when it is complete, so that a killed
-//! run leaves no half of one.
+//! A value is never printed or returned, and never overwritten but by a rotation, which keeps it. It appears under its
+//! name when it is complete, so that a killed run leaves no half of one.
+
+mod check;
+mod rotate;
+mod value;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-use sha2::{Digest as _, Sha512};
+pub use check::{Checked, Problem, Trouble, check};
+pub use rotate::{Rotated, RotationReport, rotate};
+pub use value::base64;
+
+use value::{hex, key_of, random, signed};
 
 use super::INVENTORY;
 use super::inventory::{Inventory, InventoryError, SecretSpec};
 use super::path::BundlePath;
 use crate::host::{Host, HostError, Kind, Look, PLAIN_FILE, Plain, shown};
-use crate::terms::{SecretKind, Token};
+use crate::terms::{SecretKind, Target, is_alphabet};
 
 /// The folder of the secrets in a bundle's folder.
 pub const FOLDER: &str = "secrets";
@@ -25,6 +32,9 @@ pub const LENGTH_LIMIT: u32 = 4096;
 const IGNORE: &str = ".gitignore";
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
+
+/// The ending of the value that a secret had before the last rotation.
+pub const FORMER: &str = ".former";
 
 /// The ending of a value that is not complete yet.
 const UNFINISHED: &str = ".lakewright-new";
@@ -121,6 +131,22 @@ pub enum SecretsError {
         /// The length.
         length: u32,
     },
+    /// The characters that a secret is to consist of are too few, or none that can be printed, or one is there twice.
+    Alphabet(String),
+    /// There is no secret of this name.
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A secret cannot be rotated.
+    Fixed {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl From<HostError> for SecretsError {
@@ -159,6 +185,19 @@ impl fmt::Display for SecretsError {
                 out,
                 "the secret `{name}` cannot have the length {length}: it must be from 1 to {LENGTH_LIMIT}"
             ),
+            Self::Alphabet(name) => write!(
+                out,
+                "the secret `{name}` cannot be made: its alphabet must be at least ten different printable characters"
+            ),
+            Self::Unknown { name, known } => write!(
+                out,
+                "there is no secret `{}`; known here: {}",
+                name.escape_debug(),
+                known.join(", ")
+            ),
+            Self::Fixed { name, reason } => {
+                write!(out, "the secret `{name}` is not rotated: {reason}")
+            }
         }
     }
 }
@@ -170,7 +209,7 @@ impl std::error::Error for SecretsError {}
 /// Values that exist are left alone, whatever they are. Nothing is made if the inventory lists a secret that cannot be
 /// made.
 pub fn init(host: &Host, dir: &Path) -> Result<SecretsReport, SecretsError> {
-    let specs = listed(host, &dir.join(INVENTORY))?;
+    let (specs, _) = listed(host, &dir.join(INVENTORY))?;
     let mut report = SecretsReport::default();
     if specs.is_empty() {
         return Ok(report);
@@ -185,15 +224,10 @@ pub fn init(host: &Host, dir: &Path) -> Result<SecretsReport, SecretsError> {
         } else if spec.kind == SecretKind::Given {
             report.to_give.push((spec.name, spec.purpose));
         } else {
-            let value = match &spec.token {
-                Some(token) => match key_of(host, &folder, token)? {
-                    Some(key) => signed(token, &key),
-                    None => {
-                        report.to_give.push((token.key.clone(), spec.purpose));
-                        continue;
-                    }
-                },
-                None => value(host, &spec)?,
+            let Some(value) = new_value(host, &folder, &spec)? else {
+                let key = spec.token.map(|token| token.key).unwrap_or_default();
+                report.to_give.push((key, spec.purpose));
+                continue;
             };
             if put(host, &path, value.as_bytes(), PRIVATE_FILE)? {
                 report.made.push(spec.name);
@@ -210,8 +244,17 @@ pub fn init(host: &Host, dir: &Path) -> Result<SecretsReport, SecretsError> {
     Ok(report)
 }
 
-/// Reads the secrets of an inventory, sorted by name, and refuses what could do harm: anyone may have edited it.
-fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
+/// Makes a value; none if it is a token whose key is not there.
+fn new_value(host: &Host, folder: &Path, spec: &SecretSpec) -> Result<Option<String>, HostError> {
+    let Some(token) = &spec.token else {
+        return random(host, spec).map(Some);
+    };
+    let key = key_of(host, folder, token)?;
+    Ok(key.map(|key| signed(token, &key)))
+}
+
+/// Reads the secrets of an inventory, sorted by name, with what it was made for, and refuses what could do harm: anyone may have edited it.
+fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, Option<Target>), SecretsError> {
     let unusable = |reason| SecretsError::Inventory {
         path: path.to_owned(),
         reason,
@@ -223,6 +266,7 @@ fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
         return Err(unusable(None));
     };
     let inventory = Inventory::parse(&text).map_err(|error| unusable(Some(error)))?;
+    let target = Target::from_word(&inventory.target);
     let mut specs = inventory.secrets;
     specs.sort();
     let made: BTreeSet<String> = specs
@@ -237,7 +281,7 @@ fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
         let is_plain =
             BundlePath::parse(&spec.name).is_ok_and(|path| path.folders().next().is_none());
         // Names with a dot in front are those of `.gitignore` and of unfinished values.
-        if !is_plain || spec.name.starts_with('.') {
+        if !is_plain || spec.name.starts_with('.') || spec.name.ends_with(FORMER) {
             return Err(SecretsError::Name(spec.name.clone()));
         }
         if !names.insert(spec.name.to_lowercase()) {
@@ -257,8 +301,15 @@ fn listed(host: &Host, path: &Path) -> Result<Vec<SecretSpec>, SecretsError> {
                 length: spec.length,
             });
         }
+        if spec
+            .alphabet
+            .as_deref()
+            .is_some_and(|letters| !is_alphabet(letters))
+        {
+            return Err(SecretsError::Alphabet(spec.name.clone()));
+        }
     }
-    Ok(specs)
+    Ok((specs, target))
 }
 
 /// Makes the folder if it is missing, hides it from git, and removes what a killed run did not finish.
@@ -323,165 +374,5 @@ fn put(host: &Host, path: &Path, bytes: &[u8], mode: u32) -> Result<bool, HostEr
             }
             Err(error.about(path))
         }
-    }
-}
-
-fn value(host: &Host, spec: &SecretSpec) -> Result<String, HostError> {
-    let length = spec.length as usize;
-    let mut bytes = vec![0; length];
-    let body = match spec.kind {
-        SecretKind::Alphanumeric => alphanumeric(host, length)?,
-        SecretKind::Base64 => {
-            host.random(&mut bytes)?;
-            base64(&bytes)
-        }
-        SecretKind::Hex => {
-            host.random(&mut bytes)?;
-            hex(&bytes)
-        }
-        SecretKind::Given | SecretKind::Jwt => String::new(),
-    };
-    Ok(format!(
-        "{}{body}",
-        spec.prefix.as_deref().unwrap_or_default()
-    ))
-}
-
-/// Reads what a token is signed with, as those read it who verify the token: without a last line break.
-fn key_of(host: &Host, folder: &Path, token: &Token) -> Result<Option<Vec<u8>>, HostError> {
-    let Plain::File {
-        bytes: Some(mut key),
-        ..
-    } = host.read_plain(&folder.join(&token.key), |_| true)?
-    else {
-        return Ok(None);
-    };
-    if key.last() == Some(&b'\n') {
-        key.pop();
-    }
-    Ok((!key.is_empty()).then_some(key))
-}
-
-/// Makes a JSON Web Token that never expires, in the compact form (RFC 7515), signed with HMAC and SHA-512.
-fn signed(token: &Token, key: &[u8]) -> String {
-    let header = json!({ "alg": "HS512", "typ": "JWT" });
-    let claims = json!(token.claims);
-    let text = [header, claims].map(|part| base64url(part.to_string().as_bytes()));
-    let text = text.join(".");
-    let signature = base64url(&hmac(key, text.as_bytes()));
-    format!("{text}.{signature}")
-}
-
-/// Authenticates a message with SHA-512 (RFC 2104).
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 64] {
-    let mut block = [0; 128];
-    if key.len() > block.len() {
-        block[..64].copy_from_slice(&Sha512::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let padded = |with: u8| block.map(|byte| byte ^ with);
-    let inner = Sha512::new()
-        .chain_update(padded(0x36))
-        .chain_update(message);
-    let outer = Sha512::new()
-        .chain_update(padded(0x5c))
-        .chain_update(inner.finalize());
-    outer.finalize().into()
-}
-
-/// Encodes bytes for URLs, without padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8]) -> String {
-    base64(bytes)
-        .trim_end_matches('=')
-        .replace('+', "-")
-        .replace('/', "_")
-}
-
-const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-fn alphanumeric(host: &Host, length: usize) -> Result<String, HostError> {
-    let mut text = String::with_capacity(length);
-    let mut bytes = [0; 64];
-    while text.len() < length {
-        host.random(&mut bytes)?;
-        text.extend(
-            bytes
-                .into_iter()
-                .filter_map(letter)
-                .take(length - text.len()),
-        );
-    }
-    Ok(text)
-}
-
-/// Picks a letter or digit. Bytes above the last multiple of 62 are not used: some letters would come up more often.
-fn letter(byte: u8) -> Option<char> {
-    let count = LETTERS.len();
-    let at = usize::from(byte);
-    (at < 256 / count * count).then(|| char::from(LETTERS[at % count]))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Encodes bytes in the standard alphabet, with padding (RFC 4648, section 4).
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let mut bits = 0;
-        for at in 0..3 {
-            bits = bits << 8 | usize::from(group.get(at).copied().unwrap_or(0));
-        }
-        for at in 0..4 {
-            text.push(if at <= group.len() {
-                char::from(DIGITS[bits >> (18 - 6 * at) & 63])
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-        assert_eq!(base64(&[0xfb, 0xef, 0xff]), "++//");
-    }
-
-    #[test]
-    fn authentication_is_that_of_the_rfc() {
-        // RFC 4231, test cases 2 and 6: a short key, and one longer than a block.
-        let first = hmac(b"Jefe", b"what do ya want for nothing?");
-        assert!(hex(&first).starts_with("164b7a7bfcf819e2e395fbe73b56e0a3"));
-        let message = b"Test Using Larger Than Block-Size Key - Hash Key First";
-        assert!(hex(&hmac(&[0xaa; 131], message)).starts_with("80b24263c7c1a3ebb71493c1dd7be8b4"));
-    }
-
-    #[test]
-    fn every_letter_stands_for_as_many_bytes_as_any_other() {
-        let mut counts = std::collections::BTreeMap::new();
-        for letter in (0..=255).filter_map(letter) {
-            *counts.entry(letter).or_insert(0) += 1;
-        }
-        assert_eq!(counts.len(), 62);
-        assert!(counts.values().all(|count| *count == 4), "{counts:?}");
     }
 }

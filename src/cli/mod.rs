@@ -106,7 +106,7 @@ enum Command {
     Import(import::Command),
     /// Write down the digests of all images, and which blueprints there are
     Lock(lock::Arguments),
-    /// Make the secrets of a bundle
+    /// Make, change and look at the secrets of a bundle
     #[command(subcommand)]
     Secrets(secrets::Command),
     /// List, show, make and check blueprints

@@ -17,8 +17,8 @@ use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
     Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, Layer, Locale,
-    NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, ScaleMetric, Scheduler,
-    SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
+    NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation, ScaleMetric,
+    Scheduler, SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -965,8 +965,12 @@ pub struct Secret {
     pub kind: SecretKind,
     /// Characters or bytes.
     pub length: u32,
+    /// The characters that it consists of, if others than letters and digits.
+    pub alphabet: Option<String>,
     /// Text before the random part.
     pub prefix: Option<String>,
+    /// How often it is changed, and what that takes, if that is known.
+    pub rotation: Option<Rotation>,
     /// What it says and what it is signed with, if it is a token.
     pub token: Option<Token>,
     /// What it is for.

@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 
 use lakewright::bundle::Meta;
 use lakewright::bundle::inventory::SecretSpec;
-use lakewright::bundle::secrets::{SecretsReport, init};
+use lakewright::bundle::secrets::{Checked, SecretsReport, Trouble as Wrong, check, init, rotate};
 use lakewright::bundle::write::write;
 use lakewright::host::{Fault, Host, Trouble};
-use lakewright::terms::{SecretKind, Token};
+use lakewright::terms::{Rotation, RotationWay, SecretKind, Token};
 
 use crate::scene::{Node, Scene, sealed_with};
 
@@ -18,7 +18,10 @@ fn spec(name: &str, kind: SecretKind, length: u32, prefix: Option<&str>) -> Secr
         name: name.to_owned(),
         kind,
         length,
+        alphabet: None,
         prefix: prefix.map(str::to_owned),
+        rotation: None,
+        version: 1,
         token: None,
         purpose: "to open doors".to_owned(),
         consumers: vec!["door/lock".to_owned()],
@@ -317,4 +320,215 @@ fn a_folder_without_a_bundle_is_named() {
     let scene = Scene::new();
     let error = init(&Host::new(), &scene.dir).unwrap_err().to_string();
     assert!(error.starts_with("there is no bundle here: `"), "{error}");
+}
+
+fn rotated(name: &str, how: RotationWay, every: Option<&str>) -> SecretSpec {
+    SecretSpec {
+        rotation: Some(Rotation {
+            every: every.map(str::to_owned),
+            how,
+            then: Some("look".to_owned()),
+        }),
+        ..spec(name, SecretKind::Alphanumeric, 32, None)
+    }
+}
+
+fn check_in(scene: &Scene) -> Checked {
+    check(&Host::new(), &scene.dir).unwrap()
+}
+
+fn wrong(scene: &Scene) -> Vec<(String, Wrong)> {
+    let problems = check_in(scene).problems.into_iter();
+    problems
+        .map(|problem| (problem.secret, problem.problem))
+        .collect()
+}
+
+#[test]
+fn a_rotation_keeps_the_former_value_until_the_next() {
+    let scene = scene(vec![rotated("password", RotationWay::Job, None)]);
+    init_in(&scene);
+    let first = value(&scene, "password");
+    let names = ["password".to_owned()];
+    let report = rotate(&Host::new(), &scene.dir, &names).unwrap();
+    let second = value(&scene, "password");
+    assert_ne!(first, second);
+    assert_eq!(value(&scene, "password.former"), first);
+    let said = report.to_string();
+    assert!(said.contains("a job tells the system"), "{said}");
+    assert!(said.contains("read by: door/lock"), "{said}");
+    assert!(!said.contains(&first) && !said.contains(&second));
+    assert_eq!(report.rotated[0].version, 2);
+
+    rotate(&Host::new(), &scene.dir, &names).unwrap();
+    assert_eq!(value(&scene, "password.former"), second);
+    for name in ["password", "password.former"] {
+        let mode = fs::metadata(scene.path(&format!("secrets/{name}")))
+            .unwrap()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o600, "{name}");
+    }
+    assert_eq!(wrong(&scene), []);
+}
+
+#[test]
+fn a_token_follows_its_key() {
+    let scene = scene(vec![
+        token("a-token", "key"),
+        spec("key", SecretKind::Hex, 16, None),
+    ]);
+    init_in(&scene);
+    let before = value(&scene, "a-token");
+    fs::write(scene.path("secrets/key"), "0".repeat(32)).unwrap();
+    assert_eq!(wrong(&scene), [("a-token".to_owned(), Wrong::WrongKey)]);
+    fs::remove_file(scene.path("secrets/a-token")).unwrap();
+    init_in(&scene);
+
+    let report = rotate(&Host::new(), &scene.dir, &["key".to_owned()]).unwrap();
+    let names: Vec<&str> = report.rotated.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["key", "a-token"]);
+    assert_ne!(value(&scene, "a-token"), before);
+    assert_eq!(wrong(&scene), []);
+}
+
+#[test]
+fn what_must_not_be_rotated_is_refused_and_nothing_changes() {
+    let scene = scene(vec![
+        rotated("password", RotationWay::Restart, None),
+        rotated("cipher", RotationWay::Never, None),
+        spec("licence", SecretKind::Given, 0, None),
+        spec("key", SecretKind::Hex, 16, None),
+        token("a-token", "key"),
+        spec("linked", SecretKind::Hex, 16, None),
+    ]);
+    scene.put("elsewhere", "0123456789abcdef0123456789abcdef");
+    init_in(&scene);
+    fs::remove_file(scene.path("secrets/linked")).unwrap();
+    scene.link("secrets/linked", "../elsewhere");
+    let before = scene.tree();
+    for (name, expected) in [
+        ("cipher", "the secret `cipher` is not rotated: look"),
+        (
+            "licence",
+            "the secret `licence` is not rotated: it comes from elsewhere (to open doors): change it there, then put the new value into its file",
+        ),
+        (
+            "a-token",
+            "the secret `a-token` is not rotated: it is signed with `key`, and changes with it",
+        ),
+        (
+            "linked",
+            "the secret `linked` is not rotated: its file is a link or something else: whoever looks after the value changes it",
+        ),
+        (
+            "pasword",
+            "there is no secret `pasword`; known here: cipher, key, licence, linked, password, a-token",
+        ),
+    ] {
+        let names = ["password".to_owned(), name.to_owned()];
+        let error = rotate(&Host::new(), &scene.dir, &names).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(scene.tree(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_killed_rotation_loses_no_value() {
+    let mut at = 0;
+    loop {
+        let scene = scene(vec![rotated("password", RotationWay::Restart, None)]);
+        init_in(&scene);
+        let old = value(&scene, "password");
+        let host = Host::with(Trouble {
+            fault: Some((at, Fault::Onwards)),
+            ..Trouble::default()
+        });
+        let done = rotate(&host, &scene.dir, &["password".to_owned()]);
+        let now = value(&scene, "password");
+        assert_eq!(now.len(), 32, "{at}");
+        if now != old {
+            assert_eq!(value(&scene, "password.former"), old, "{at}");
+        }
+        if done.is_ok() {
+            assert_ne!(now, old);
+            break;
+        }
+        at += 1;
+    }
+    assert!(at >= 4, "{at}");
+}
+
+#[test]
+fn everything_that_can_be_wrong_is_found() {
+    let letters = SecretSpec {
+        alphabet: Some("0123456789".to_owned()),
+        ..spec("digits", SecretKind::Alphanumeric, 12, None)
+    };
+    let scene = scene(vec![
+        letters,
+        rotated("aged", RotationWay::Restart, Some("90d")),
+        spec("empty", SecretKind::Hex, 8, None),
+        spec("folder", SecretKind::Hex, 8, None),
+        spec("given", SecretKind::Given, 0, None),
+        spec("key", SecretKind::Base64, 32, None),
+        spec("missing", SecretKind::Given, 0, None),
+        spec("open", SecretKind::Hex, 8, None),
+        spec("short", SecretKind::Alphanumeric, 32, None),
+        spec("token", SecretKind::Hex, 8, Some("tok_")),
+    ]);
+    init_in(&scene);
+    let digits = value(&scene, "digits");
+    assert!(digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    for (name, text) in [
+        ("digits", "01234567890x"),
+        ("empty", ""),
+        ("given", "a long enough one\n"),
+        ("key", "not base64, but long enough to be it, as it seems"),
+        ("short", "abc"),
+        ("stranger", "left from earlier"),
+        ("token", "0123456789abcdef"),
+    ] {
+        scene.put(&format!("secrets/{name}"), text);
+        scene.chmod(&format!("secrets/{name}"), 0o600);
+    }
+    scene.chmod("secrets/open", 0o640);
+    fs::remove_file(scene.path("secrets/folder")).unwrap();
+    scene.folder("secrets/folder", 0o700);
+    scene.folder("secrets/tls", 0o700);
+    let aged = fs::File::options()
+        .write(true)
+        .open(scene.path("secrets/aged"))
+        .unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(91 * 86_400);
+    aged.set_modified(long_ago).unwrap();
+    let found = wrong(&scene);
+    let found: Vec<(&str, Wrong)> = found
+        .iter()
+        .map(|(name, wrong)| (name.as_str(), *wrong))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("aged", Wrong::TooOld),
+            ("digits", Wrong::WrongCharacters),
+            ("empty", Wrong::Empty),
+            ("folder", Wrong::NotAFile),
+            ("given", Wrong::LineBreak),
+            ("key", Wrong::WrongCharacters),
+            ("missing", Wrong::Missing),
+            ("open", Wrong::Open),
+            ("short", Wrong::TooShort),
+            ("stranger", Wrong::Unknown),
+            ("token", Wrong::WrongPrefix),
+        ]
+    );
+    let said = check_in(&scene);
+    let json = serde_json::to_string(&said).unwrap();
+    for name in ["digits", "open", "aged", "stranger", "short"] {
+        let value = value(&scene, name);
+        assert!(
+            !format!("{said}{json}").contains(&format!("`{value}`")),
+            "{name}"
+        );
+    }
 }

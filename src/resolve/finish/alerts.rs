@@ -47,7 +47,9 @@ impl Finish<'_, '_, '_> {
             let secret = Secret {
                 kind: SecretKind::Given,
                 length: SECRET_LENGTH,
+                alphabet: None,
                 prefix: None,
+                rotation: None,
                 purpose,
                 user: None,
                 token: None,

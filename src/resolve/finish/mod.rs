@@ -13,6 +13,7 @@ mod publish;
 mod rules;
 mod scope;
 mod scrapes;
+mod secrets;
 mod traces;
 mod workload;
 

@@ -8,6 +8,7 @@ use super::super::service::{inactive, names_of};
 use super::super::tls;
 use super::super::trace::Explained;
 use super::super::wire::BINDING_CONFLICT;
+use super::secrets::alphabet;
 use super::*;
 use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
@@ -372,7 +373,19 @@ impl<'f> Finish<'f, '_, '_> {
                         name,
                         kind: secret.kind,
                         length: secret.length.unwrap_or(SECRET_LENGTH),
+                        alphabet: alphabet(
+                            draft,
+                            &["secrets", key],
+                            (secret.kind, secret.alphabet.as_deref()),
+                            &mut findings,
+                        ),
                         prefix: secret.prefix.clone(),
+                        rotation: self.rotation(
+                            draft,
+                            &["secrets", key],
+                            secret.rotation.as_ref(),
+                            &mut findings,
+                        ),
                         token: signed(draft, key, secret, &mut findings),
                         user: secret.user.as_ref().map(|user| {
                             fill(
@@ -414,7 +427,19 @@ impl<'f> Finish<'f, '_, '_> {
                         name: name.clone(),
                         kind: spec.kind,
                         length: spec.length.unwrap_or(SECRET_LENGTH),
+                        alphabet: alphabet(
+                            &self.drafts[binding.provider],
+                            &["provides", &binding.provide, "secret"],
+                            (spec.kind, spec.alphabet.as_deref()),
+                            &mut findings,
+                        ),
                         prefix: spec.prefix.clone(),
+                        rotation: self.rotation(
+                            &self.drafts[binding.provider],
+                            &["provides", &binding.provide, "secret"],
+                            spec.rotation.as_ref(),
+                            &mut findings,
+                        ),
                         token: None,
                         user: spec.user.as_ref().map(|user| {
                             let provider = &self.drafts[binding.provider];
