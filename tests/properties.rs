@@ -781,7 +781,7 @@ fn compose_holds(bundle: &Files, file: &str) {
 }
 
 /// What a bundle of each target has, and no other.
-const MARKS: [&str; 3] = ["compose.yaml", "stack.yaml", "flows.json"];
+const MARKS: [&str; 3] = ["compose.yaml", "stack.yaml", "kustomization.yaml"];
 
 /// Returns how many bundles were made, in the order of [`MARKS`].
 fn topologies_hold(cases: u32, wild: bool) -> [usize; 3] {

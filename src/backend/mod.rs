@@ -7,6 +7,7 @@ pub mod compose;
 mod docker;
 pub(crate) mod images;
 pub mod kubernetes;
+pub mod matrix;
 mod order;
 pub mod readme;
 pub mod subnets;

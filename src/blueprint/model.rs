@@ -761,6 +761,10 @@ pub struct Port {
     pub listen: Option<Expr>,
     /// Whether TLS is spoken there. Whoever connects is then handed the authority's certificate.
     pub tls: Option<Expr>,
+    /// Whether whoever connects shows a certificate of the platform's authority too where TLS is spoken, rather than a
+    /// password.
+    #[serde(default)]
+    pub mutual: bool,
     /// Why it cannot be.
     pub clear: Option<Words>,
     /// First part of its public host name; the component's name unless given.

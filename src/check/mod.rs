@@ -8,6 +8,7 @@ mod backup_over_room;
 mod backup_too_rare;
 mod blocked_eviction;
 mod blueprint_notice;
+mod clear_text;
 mod drill_after_retention;
 mod duplicate_host_name;
 mod edition_lacks_feature;
@@ -69,6 +70,7 @@ pub const CHECKS: &[Check] = &[
     backup_too_rare::CHECK,
     blocked_eviction::CHECK,
     blueprint_notice::CHECK,
+    clear_text::CHECK,
     drill_after_retention::CHECK,
     duplicate_host_name::CHECK,
     edition_lacks_feature::CHECK,

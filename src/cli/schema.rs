@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 
 use super::{Session, Status};
+use crate::backend::matrix::FlowList;
 use crate::blueprint::backup::Backup;
 use crate::blueprint::dashboard::Dashboard;
 use crate::blueprint::model::Blueprint;
@@ -39,6 +40,8 @@ enum Name {
     Bundle,
     /// platform.json beside it
     Platform,
+    /// flows.json beside it
+    Flows,
     /// What `diff --format json` prints
     Review,
 }
@@ -56,6 +59,7 @@ pub const SCHEMAS: &[(&str, Document)] = &[
     ("backup", document::<Backup>),
     ("bundle", document::<Inventory>),
     ("platform", document::<Outline>),
+    ("flows", document::<FlowList>),
     ("review", document::<Review>),
 ];
 
@@ -79,6 +83,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Name::Backup => document::<Backup>(),
         Name::Bundle => document::<Inventory>(),
         Name::Platform => document::<Outline>(),
+        Name::Flows => document::<FlowList>(),
         Name::Review => document::<Review>(),
     };
     session.host.print(&text)?;

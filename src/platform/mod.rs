@@ -841,6 +841,8 @@ pub struct Port {
     pub listen: Option<u16>,
     /// Whether TLS is spoken there, with a certificate of the platform's authority or of what runs the system.
     pub tls: bool,
+    /// Whether whoever connects shows a certificate too where TLS is spoken, rather than a password.
+    pub mutual: bool,
     /// Why it is not, in the environment's language, where a system cannot.
     pub clear: Option<String>,
     /// Where it comes from.
@@ -939,6 +941,8 @@ pub struct Flow {
     pub reason: FlowReason,
     /// What encrypts it.
     pub encryption: Encryption,
+    /// The secret that the need's provider knows its consumer by, if it asks for one.
+    pub secret: Option<String>,
 }
 
 /// Why a connection is declared.
@@ -1145,6 +1149,12 @@ impl Platform {
     /// Returns the component of a service.
     pub fn component_of(&self, service: &Service) -> &Component {
         &self.components[service.component]
+    }
+
+    /// Says whether a connection never leaves one machine.
+    pub fn is_local(&self, flow: &Flow) -> bool {
+        let [from, to] = [flow.from, flow.to].map(|at| self.services[at].inside);
+        self.environment.target == Target::Compose || (from.is_some() && from == to)
     }
 
     /// Returns the services that run in a service's cluster, with their positions.

@@ -500,6 +500,7 @@ fn ports(
                     _ => None,
                 },
                 tls,
+                mutual: spec.mutual,
                 clear: None,
                 place: place("port"),
             },

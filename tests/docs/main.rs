@@ -420,7 +420,7 @@ fn readmes_of_bundles_say_the_same_in_every_language() {
             })
             .collect()
     };
-    for target in ["compose", "kubernetes"] {
+    for target in ["compose", "kubernetes", "security", "swarm"] {
         let english = expressions(&format!("{target}.en"));
         let french = expressions(&format!("{target}.fr"));
         for (at, (en, fr)) in english.iter().zip(&french).enumerate() {

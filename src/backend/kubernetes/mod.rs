@@ -36,7 +36,7 @@ pub(super) use embedded::{Outside, Reached, embedded};
 use object::Object;
 
 use super::order::Order;
-use super::{Files, images};
+use super::{Files, images, matrix};
 use crate::bundle::Bundle;
 use crate::diagnostic::Finding;
 use crate::platform::{Cluster, Endpoint, Flow, Platform, Secret, Service};
@@ -74,7 +74,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let readme = readme::render(&context, &manifests);
     files.add("README.md", readme, false, &platform.environment.place);
     let place = &platform.environment.place;
-    files.add("flows.json", flow_list::render(&context), false, place);
+    matrix::add(platform, flow_list::list(&context), &mut files);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);

@@ -26,7 +26,10 @@ impl<'f> Finish<'f, '_, '_> {
                     let port = self.provided_port(binding.provider, &binding.provide);
                     let to = self.position(binding.provider, &self.serving[need]);
                     let reason = FlowReason::Need(binding.need.clone());
-                    flows.extend(to.map(|to| self.flow(from, to, &port, reason)));
+                    flows.extend(to.map(|to| Flow {
+                        secret: binding.secret.clone(),
+                        ..self.flow(from, to, &port, reason)
+                    }));
                 }
                 for peer in &sized.workload.connects {
                     let (key, port) = peer.split_once('.').unwrap_or((peer, ""));
@@ -74,6 +77,7 @@ impl<'f> Finish<'f, '_, '_> {
             port: port.to_owned(),
             reason,
             encryption: self.encryption(from, to, port),
+            secret: None,
         }
     }
 

@@ -218,6 +218,7 @@ pub(super) fn publish_streams(proxy: &mut Service, endpoints: &[Endpoint]) {
                     publish: Some(Publish::Host),
                     listen: Some(listen),
                     tls: proxy.certificate.is_some(),
+                    mutual: false,
                     clear: None,
                     place: endpoint.place.clone(),
                 },

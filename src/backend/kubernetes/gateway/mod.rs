@@ -19,7 +19,7 @@ use crate::terms::{GatewayApi, Protocol};
 const CLASS: &str = "istio";
 
 /// The ports of the web.
-const HTTP: u16 = 80;
+pub(super) const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 
 /// The listener that sends browsers on to HTTPS.
