@@ -66,6 +66,8 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     if let (Some((server, _)), false) = (&storage.nfs, volumes.is_empty()) {
         let volumes = volumes.join(", ");
         let message = format!("what is kept in {volumes} goes to `{server}` in clear, by NFS");
-        findings.push(Finding::new(&RULE, storage.place.clone(), message));
+        findings.push(Finding::new(&RULE, storage.place.clone(), message).help(
+            "keep them on the hosts, or put the server and the hosts into a network that is encrypted and `allow` it with that reason",
+        ));
     }
 }

@@ -128,7 +128,9 @@ pub struct Proof {
 }
 
 /// What an identity is proved with.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ProofKind {
@@ -390,4 +392,3 @@ fn proofs(platform: &Platform, flow: &Flow) -> Vec<Proof> {
     }
     proofs.into_iter().collect()
 }
-

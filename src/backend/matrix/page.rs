@@ -114,7 +114,8 @@ fn end(flow: &Connection) -> String {
 }
 
 fn port(flow: &Connection) -> String {
-    flow.port.map_or_else(|| "*".to_owned(), |port| port.to_string())
+    flow.port
+        .map_or_else(|| "*".to_owned(), |port| port.to_string())
 }
 
 fn proofs(locale: Locale, flow: &Connection) -> String {
@@ -148,9 +149,9 @@ fn clear(list: &FlowList) -> Vec<ClearRow<'_>> {
         .collect();
     flows.sort_by_key(|flow| (flow.local, end(flow), flow.port));
     for flow in flows {
-        let same = rows.last_mut().filter(|row| {
-            row.local == flow.local && row.to == end(flow) && row.port == port(flow)
-        });
+        let same = rows
+            .last_mut()
+            .filter(|row| row.local == flow.local && row.to == end(flow) && row.port == port(flow));
         match same {
             Some(row) if row.from.split(", ").any(|from| from == flow.from) => {}
             Some(row) => row.from = format!("{}, {}", row.from, flow.from),
@@ -174,7 +175,10 @@ fn secret_row(locale: Locale, secret: &Secret) -> SecretRow<'_> {
         name: &secret.name,
         value: match secret.kind {
             SecretKind::Alphanumeric => match &secret.alphabet {
-                None => format!("{length} {}", word("letters and digits", "lettres et chiffres")),
+                None => format!(
+                    "{length} {}",
+                    word("letters and digits", "lettres et chiffres")
+                ),
                 Some(letters) => format!("{length} × `{letters}`"),
             },
             SecretKind::Base64 => format!("{length} {}, base64", word("bytes", "octets")),
@@ -189,8 +193,12 @@ fn secret_row(locale: Locale, secret: &Secret) -> SecretRow<'_> {
             }
             None => word("where it comes from", "là d'où elle vient"),
             Some(RotationWay::Restart) => word("a restart", "un redémarrage"),
-            Some(RotationWay::Job) => word("a job, then a restart", "une tâche, puis un redémarrage"),
-            Some(RotationWay::Steps) => word("by hand, then a restart", "à la main, puis un redémarrage"),
+            Some(RotationWay::Job) => {
+                word("a job, then a restart", "une tâche, puis un redémarrage")
+            }
+            Some(RotationWay::Steps) => {
+                word("by hand, then a restart", "à la main, puis un redémarrage")
+            }
             Some(RotationWay::Never) => word("must stay", "doit rester"),
         },
         then: rotation.and_then(|rotation| rotation.then.as_deref()),
