@@ -300,7 +300,7 @@ apply 'wave 2 of 5' \
   manifests/20-postgresql/20-databases.yaml
 completed 900 elasticsearch-access-dc628c6d90 minio-buckets-8a8bf18a0a postgresql-databases-d4b9f4422b
 
-again airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
+again airbyte-bootloader-ccf475cbd6 superset-init-929330b364
 apply 'wave 3 of 5' \
   manifests/20-elasticsearch/30-exporter.yaml \
   manifests/21-airbyte/10-bootloader.yaml \
@@ -317,7 +317,7 @@ apply 'wave 3 of 5' \
   manifests/21-jaeger/10-server.yaml \
   manifests/21-superset/10-init.yaml \
   manifests/21-superset/20-metrics.yaml
-completed 2100 airbyte-bootloader-5f8a8751f6 superset-init-52479c75f5
+completed 2100 airbyte-bootloader-ccf475cbd6 superset-init-929330b364
 rolled_out 365 deployment/elasticsearch-exporter
 rolled_out 665 deployment/airbyte-temporal
 rolled_out 845 statefulset/dremio
@@ -325,7 +325,7 @@ rolled_out 730 deployment/grafana
 rolled_out 490 deployment/jaeger
 rolled_out 390 deployment/superset-metrics
 
-again airbyte-metrics-02fcd5c23a dremio-init-688e2fd387
+again airbyte-metrics-02fcd5c23a dremio-init-bafedd43e9
 apply 'wave 4 of 5' \
   manifests/21-airbyte/20-metrics.yaml \
   manifests/21-airbyte/20-server.yaml \
@@ -335,7 +335,7 @@ apply 'wave 4 of 5' \
   manifests/21-superset/20-beat.yaml \
   manifests/21-superset/20-web.yaml \
   manifests/21-superset/20-worker.yaml
-completed 1500 airbyte-metrics-02fcd5c23a dremio-init-688e2fd387
+completed 1500 airbyte-metrics-02fcd5c23a dremio-init-bafedd43e9
 rolled_out 1030 deployment/airbyte
 rolled_out 1030 deployment/airbyte-workload-api-server
 rolled_out 1150 statefulset/dremio-executor
@@ -374,6 +374,7 @@ if [ -n "${prune}" ]; then
     minio-backup-a91389d324 \
     minio-drill-a91389d324 \
     minio-restore-a91389d324 \
+    minio-87456afee6 \
     minio-buckets-112d611f10 \
     otel-collector-223c775150 \
     postgresql-queries \
@@ -381,7 +382,7 @@ if [ -n "${prune}" ]; then
     postgresql-drill-f85329ef8e \
     postgresql-restore-f85329ef8e \
     postgresql-databases-fe4c9e63b7 \
-    valkey-exporter-0d6bd1523e \
+    valkey-exporter-fa08e4ed24 \
     valkey-9b04d88af0 \
     airbyte-temporal-bd710f4802 \
     airbyte-metrics-64813e4e12 \
@@ -392,25 +393,25 @@ if [ -n "${prune}" ]; then
     dremio-restore-734ec07bf9 \
     dremio-zookeeper-0ed8f33eff \
     dremio-executor-eabf4e3153 \
-    dremio-init-a308340305 \
+    dremio-init-2b7def6331 \
     dremio-metrics-3cb8ad43b4 \
     grafana-3091f4a696 \
     jaeger-cleaner-35ef60e911 \
     jaeger-8a48f048fa \
-    superset-init-d0a17dcede \
+    superset-init-8c2d467691 \
     superset-statsd-6bc89a8d08 \
     superset-beat-95cae5c1ad \
-    superset-metrics-62057a4977 \
-    superset-web-ad8e2719ea \
-    superset-worker-80fc2bdccd \
+    superset-metrics-5bc3ae0dfb \
+    superset-web-1ae4668019 \
+    superset-worker-fb9e306938 \
     dbt-build-17dc8bec00
   prune job \
     elasticsearch-access-dc628c6d90 \
     minio-buckets-8a8bf18a0a \
     postgresql-databases-d4b9f4422b \
-    airbyte-bootloader-5f8a8751f6 \
+    airbyte-bootloader-ccf475cbd6 \
     airbyte-metrics-02fcd5c23a \
-    dremio-init-688e2fd387 \
-    superset-init-52479c75f5
+    dremio-init-bafedd43e9 \
+    superset-init-929330b364
 fi
 say 'done'

@@ -4,7 +4,8 @@
 set -euo pipefail
 umask 077
 
-readonly url=http://kibana:5601
+readonly scheme=http
+readonly url="${scheme}://"kibana:5601
 scratch=$(mktemp -d)
 readonly scratch
 trap 'rm -rf -- "${scratch}"' EXIT

@@ -5,7 +5,8 @@
 set -euo pipefail
 umask 077
 
-readonly url=http://elasticsearch:9200
+readonly scheme=http
+readonly url="${scheme}://"elasticsearch:9200
 readonly most=21474836480
 scratch=$(mktemp -d)
 readonly scratch

@@ -18,6 +18,9 @@ use IO::Socket::INET;
 
 our @EXPORT_OK = qw(@MEMBERS $SQL_PORT $STATUS_PORT ask capture secret signature slot state tell);
 
+# Where there is an authority nobody is taken for another member without its certificate.
+@ENV{qw(PGSSLMODE PGSSLMINPROTOCOLVERSION)} = qw(verify-full TLSv1.3) if $ENV{PGSSLROOTCERT};
+
 our @MEMBERS     = split ' ', $ENV{MEMBERS};
 our $SQL_PORT    = $ENV{PGPORT};
 our $STATUS_PORT = $ENV{STATUS_PORT};

@@ -104,7 +104,7 @@ sub helper {
     my ($name, $work) = @_;
     my $child = fork // die "fork: $!\n";
     if (!$child) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM CHLD);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP CHLD);
         eval { $work->(); 1 } or print STDERR "member $SELF: $name: $@";
         POSIX::_exit(1);
     }
@@ -232,7 +232,7 @@ sub launch {
     unlink "$RUN/ended";
     my $child = fork // die "fork: $!\n";
     if (!$child) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM CHLD);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP CHLD);
         exec { $words[0] } @words or POSIX::_exit(127);
     }
     $server = $child;
@@ -498,6 +498,8 @@ sub serve {
     launch("$bin/postgres", '-D', $DATA, settings());
     my ($provided, $tidied, $told, $asked, $role) = (0, 0, '', 0, undef);
     be('starting');
+    # Certificates were renewed: the server reads them again.
+    local $SIG{HUP} = sub { kill 'HUP', $server if defined $server };
     while (defined $server) {
         leave(0) if $stopping;
         if (time - $asked >= 2) {
@@ -542,6 +544,8 @@ make_passfile();
 be('starting');
 $SIG{$_} = sub { $stopping = 1 }
     for qw(INT TERM);
+# What no server runs for reads them when it starts.
+$SIG{HUP} = 'IGNORE';
 helper('status port', \&answer_all);
 for my $other (@OTHERS) {
     helper("watching $other", sub { watch($other) });

@@ -8,6 +8,7 @@ round ended, by its primary key, with a role that may read these columns and not
 import json
 import os
 import pathlib
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -150,9 +151,11 @@ def observe(event: dict, loads: Loads, statistics, now: float) -> None:
                 statistics.timing("chart.load", duration)
 
 
-def answers(url: str) -> bool:
+def answers(url: str, authority: str | None) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        # Made anew each time: files may have been replaced.
+        context = ssl.create_default_context(cafile=authority) if authority else None
+        with urllib.request.urlopen(url, timeout=10, context=context) as answer:
             return answer.status == 200
     except (OSError, urllib.error.URLError):
         return False
@@ -160,6 +163,12 @@ def answers(url: str) -> bool:
 
 def secret(name: str) -> str:
     return pathlib.Path(os.environ[name]).read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def verified(authority: str | None) -> dict:
+    if authority is None:
+        return {}
+    return {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_ca_certs": authority}
 
 
 def main() -> None:
@@ -180,6 +189,7 @@ def main() -> None:
         port=int(os.environ["LAKEWRIGHT_CACHE_PORT"]),
         username=os.environ["LAKEWRIGHT_CACHE_USER"],
         password=secret("LAKEWRIGHT_CACHE_SECRET"),
+        **verified(os.environ.get("LAKEWRIGHT_CACHE_AUTHORITY")),
         socket_timeout=10,
         socket_connect_timeout=10,
     )
@@ -187,7 +197,7 @@ def main() -> None:
     while True:
         began = time.monotonic()
         now = time.time()
-        statistics.gauge("up", int(answers(os.environ["LAKEWRIGHT_WEB"])))
+        statistics.gauge("up", int(answers(os.environ["LAKEWRIGHT_WEB"], os.environ.get("LAKEWRIGHT_WEB_AUTHORITY"))))
         # What cannot be measured is not sent, and after some minutes the exporter shows it no longer.
         try:
             for event in journal.read(activity):

@@ -11,7 +11,7 @@ IFS= read -r value </run/secrets/valkey-metrics || [ -n "${value}" ] || {
 }
 escaped="$(printf '%s' "${value}" | sed 's/[\\"]/\\&/g')"
 address=valkey:6379
-printf '{"redis://metrics@%s":"%s"}\n' "${address}" "${escaped}" >/tmp/passwords.json
+printf '{"%s://metrics@%s":"%s"}\n' redis "${address}" "${escaped}" >/tmp/passwords.json
 
 export REDIS_ADDR="redis://${address}"
 export REDIS_USER=metrics

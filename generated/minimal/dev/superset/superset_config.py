@@ -38,7 +38,10 @@ SQLALCHEMY_ENGINE_OPTIONS = {
     # A connection that the server or the network dropped is replaced instead of failing a request.
     "pool_pre_ping": True,
     "pool_recycle": 1800,
-    "connect_args": {"application_name": "superset", "connect_timeout": 10},
+    "connect_args": {
+        "application_name": "superset",
+        "connect_timeout": 10,
+    },
 }
 
 # --- caches and results -------------------------------------------------------------------------------------------
