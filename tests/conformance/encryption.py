@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from report import expect
@@ -65,6 +66,9 @@ for ask, right, wrong in ((ask_database, database, store), (ask_cache, cache, ot
         print(ask.__name__, "took an impostor")
 """
 
+# Servers that are asked at once.
+AT_ONCE = 4
+
 # How long a renewed certificate may take to be shown by a service that looks by itself, in seconds.
 NOTICE = 90
 
@@ -80,20 +84,25 @@ class Encryption:
 
     def __init__(self, stack):
         self.stack = stack
+        self.containers: dict[str, dict] = {}
         self.authority = stack.folder / "secrets/tls/ca.crt"
         flows = json.loads((stack.folder / "platform.json").read_text(encoding="utf-8"))["flows"].values()
         real = {name for name in stack.services if stack.stand_in(name) != "placeholder"}
         found = {Server(flow["to"], flow["port"]) for flow in flows if flow["encryption"] == "tls" and flow["to"] in real}
         self.servers = sorted(found, key=lambda server: (server.service, server.port))
 
-    def address(self, service: str) -> str:
-        networks = self.stack.containers()[service]["NetworkSettings"]["Networks"].values()
+    def look(self) -> None:
+        """Where servers are now: one that was started again may have another address."""
+        self.containers = self.stack.containers()
+
+    def address(self, server: Server) -> str:
+        networks = self.containers[server.service]["NetworkSettings"]["Networks"].values()
         return next(network["IPAddress"] for network in networks)
 
     def handshake(self, server: Server, *words: str, name: str | None = None):
         name = name or server.service
         return self.stack.engine.inside(
-            "openssl", "s_client", "-connect", f"{self.address(server.service)}:{server.port}",
+            "openssl", "s_client", "-connect", f"{self.address(server)}:{server.port}",
             *STARTTLS.get(self.stack.stand_in(server.service), []), "-CAfile", self.authority, "-servername", name,
             "-verify_hostname", name, "-verify_return_error", *words, check=False, merge=True, input="", timeout=30,
         )  # fmt: skip
@@ -101,21 +110,9 @@ class Encryption:
     def handshakes(self) -> None:
         """TLS 1.3 and nothing older, nothing in clear, and a certificate of the platform for the service's name alone."""
         expect(len(self.servers) > 3, f"few servers speak TLS: {self.servers}")
-        said = []
-        for server in self.servers:
-            newest = self.handshake(server, "-tls1_3")
-            if newest.returncode != 0 or "Verify return code: 0 (ok)" not in newest.stdout:
-                said.append(f"{server}: TLS 1.3 is refused: {newest.stdout[-600:]}")
-            older = self.handshake(server, "-tls1_2")
-            if older.returncode == 0 and self.stack.stand_in(server.service) not in OLDER_TOO:
-                said.append(f"{server}: TLS 1.2 is accepted")
-            if self.handshake(server, "-tls1_3", name="other.example.org").returncode == 0:
-                said.append(f"{server}: it bears any name")
-            answer = self.stack.engine.inside(
-                sys.executable, "-c", IN_CLEAR, self.address(server.service), str(server.port), check=False
-            ).stdout
-            if SERVED.search(answer.encode()):
-                said.append(f"{server}: it answers in clear: {answer[:200]!r}")
+        self.look()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            said = [fault for faults in pool.map(self.faults, self.servers) for fault in faults]
         for service in self.stack.of_kind("postgres"):
             refused = self.stack.execute(
                 service, "psql", "-X", "-c", "select 1", f"host={service} user=postgres sslmode=disable connect_timeout=5",
@@ -124,6 +121,22 @@ class Encryption:
             if "no encryption" not in refused:
                 said.append(f"{service}: a connection in clear is not refused for being one: {refused}")
         expect(not said, "\n".join(said))
+
+    def faults(self, server: Server) -> list[str]:
+        said = []
+        newest = self.handshake(server, "-tls1_3")
+        if newest.returncode != 0 or "Verify return code: 0 (ok)" not in newest.stdout:
+            said.append(f"{server}: TLS 1.3 is refused: {newest.stdout[-600:]}")
+        older = self.handshake(server, "-tls1_2")
+        if older.returncode == 0 and self.stack.stand_in(server.service) not in OLDER_TOO:
+            said.append(f"{server}: TLS 1.2 is accepted")
+        if self.handshake(server, "-tls1_3", name="other.example.org").returncode == 0:
+            said.append(f"{server}: it bears any name")
+        words = ["-c", IN_CLEAR, self.address(server), str(server.port)]
+        answer = self.stack.engine.inside(sys.executable, *words, check=False).stdout
+        if SERVED.search(answer.encode()):
+            said.append(f"{server}: it answers in clear: {answer[:200]!r}")
+        return said
 
     def impostors(self) -> None:
         """Clients with their generated settings refuse who bears another name."""
@@ -145,6 +158,7 @@ class Encryption:
 
     def serials(self) -> dict[Server, str]:
         found = {}
+        self.look()
         for server in self.servers:
             shown = self.handshake(server, "-tls1_3").stdout
             pem = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", shown, re.DOTALL)

@@ -178,8 +178,17 @@ class Prometheus:
         self.port = port
 
     def ask(self, path: str, **words: str) -> object:
-        url = f"http://127.0.0.1:{self.port}/api/v1/{path}" + (f"?{urllib.parse.urlencode(words)}" if words else "")
-        result = self.stack.execute(self.service, "wget", "-q", "-O", "-", url)
+        asked = f"/api/v1/{path}" + (f"?{urllib.parse.urlencode(words)}" if words else "")
+        if self.stack.speaks_tls:
+            # Its image has nothing that verifies a certificate.
+            networks = self.stack.containers()[self.service]["NetworkSettings"]["Networks"].values()
+            place = f"{self.service}:{self.port}"
+            trust = ["--cacert", str(self.stack.folder / "secrets/tls/ca.crt")]
+            known = ["--resolve", f"{place}:{next(iter(networks))['IPAddress']}"]
+            curl = [self.stack.tools.path("curl"), "--silent", "--show-error", "--fail", "--max-time", "30"]
+            result = self.stack.engine.inside(*curl, *trust, *known, f"https://{place}{asked}")
+        else:
+            result = self.stack.execute(self.service, "wget", "-q", "-O", "-", f"http://127.0.0.1:{self.port}{asked}")
         answer = json.loads(result.stdout)
         expect(answer["status"] == "success", f"{path}: {answer}")
         return answer["data"]
