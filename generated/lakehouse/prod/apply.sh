@@ -387,10 +387,10 @@ if [ -n "${prune}" ]; then
     airbyte-temporal-bd710f4802 \
     airbyte-metrics-64813e4e12 \
     airbyte-exporter-bb880a2062 \
-    dremio-backup-734ec07bf9 \
+    dremio-backup-203efd5038 \
     dremio-b172ff8b7c \
-    dremio-drill-734ec07bf9 \
-    dremio-restore-734ec07bf9 \
+    dremio-drill-203efd5038 \
+    dremio-restore-203efd5038 \
     dremio-zookeeper-0ed8f33eff \
     dremio-executor-eabf4e3153 \
     dremio-init-2b7def6331 \

@@ -15,6 +15,15 @@ property() {
     "$(printf '%s' "$2" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g')"
 }
 
+# trust FILE: a store of Java's form, of what the image knows and the platform's authority.
+trust() {
+  java=$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")
+  cp "${java}/lib/security/cacerts" "$1"
+  chmod 0600 "$1"
+  "${java}/bin/keytool" -importcert -noprompt -alias platform -storepass changeit -file "${AUTHORITY:?}" -keystore "$1" >/dev/null
+  DREMIO_JAVA_EXTRA_OPTS="${DREMIO_JAVA_EXTRA_OPTS} -Djavax.net.ssl.trustStore=$1 -Djavax.net.ssl.trustStorePassword=changeit"
+}
+
 # configure DATA DIST: the tool is that of a coordinator with this folder for its data and this place for what all nodes share.
 configure() {
   export DREMIO_CONF_DIR="${BACKUP_WORK:?}/conf" DREMIO_LOG_DIR="${BACKUP_WORK}"
@@ -23,10 +32,15 @@ configure() {
   # Native libraries are unpacked there, which must be a place that may execute.
   export DREMIO_JAVA_EXTRA_OPTS="-Djava.io.tmpdir=$1/tmp"
   cp "${DREMIO_HOME:?}"/conf/* "${DREMIO_CONF_DIR}/"
+  pages=''
+  if [ -n "${AUTHORITY:-}" ]; then
+    trust "${DREMIO_CONF_DIR}/authorities"
+    pages=', web.ssl: { enabled: true, auto-certificate.enabled: false }'
+  fi
   cat >"${DREMIO_CONF_DIR}/dremio.conf" <<END
 paths: { local: "$1", dist: "$2" }
 services: {
-  coordinator: { enabled: true, master.enabled: true, web.port: ${DREMIO_PORT:?} }
+  coordinator: { enabled: true, master.enabled: true, web.port: ${DREMIO_PORT:?}${pages} }
   executor.enabled: false
 }
 registration.publish-host: "${DREMIO_HOST:?}"
@@ -38,7 +52,7 @@ END
     property fs.s3a.access.key "${S3_ACCESS_KEY:?}"
     property fs.s3a.secret.key "$(cat "${S3_SECRET_FILE:?}")"
     property fs.s3a.endpoint "${S3_ENDPOINT:?}"
-    property fs.s3a.connection.ssl.enabled false
+    property fs.s3a.connection.ssl.enabled "${S3_TLS:-false}"
     property fs.s3a.path.style.access true
     property dremio.s3.compat true
     property fs.s3a.buffer.dir "$1/tmp"
