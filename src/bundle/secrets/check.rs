@@ -259,21 +259,20 @@ fn content(
         return Ok(());
     };
     let length = spec.length as usize;
-    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-    let (least, allowed): (usize, Box<dyn Fn(&u8) -> bool>) = match spec.kind {
-        SecretKind::Alphanumeric => {
-            let letters = alphabet(spec).as_bytes();
-            (length, Box::new(|byte| letters.contains(byte)))
+    let least = match spec.kind {
+        SecretKind::Alphanumeric => length,
+        SecretKind::Base64 => length.div_ceil(3) * 4,
+        SecretKind::Hex => 2 * length,
+        SecretKind::Given | SecretKind::Jwt => LEAST_GIVEN,
+    };
+    let allowed = |byte: &u8| match spec.kind {
+        SecretKind::Alphanumeric => alphabet(spec).as_bytes().contains(byte),
+        SecretKind::Base64 => byte.is_ascii_alphanumeric() || b"+/=".contains(byte),
+        SecretKind::Hex => byte.is_ascii_hexdigit(),
+        SecretKind::Given | SecretKind::Jwt => {
+            let letters = spec.alphabet.as_deref();
+            letters.is_none_or(|letters| letters.as_bytes().contains(byte))
         }
-        SecretKind::Base64 => (length.div_ceil(3) * 4, Box::new(base64)),
-        SecretKind::Hex => (2 * length, Box::new(u8::is_ascii_hexdigit)),
-        SecretKind::Given | SecretKind::Jwt => match spec.alphabet.as_deref() {
-            Some(letters) => (
-                LEAST_GIVEN,
-                Box::new(|byte| letters.as_bytes().contains(byte)),
-            ),
-            None => (LEAST_GIVEN, Box::new(|_| true)),
-        },
     };
     let help = if spec.kind == SecretKind::Given {
         "change it where it comes from"
