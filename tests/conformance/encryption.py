@@ -66,6 +66,17 @@ for ask, right, wrong in ((ask_database, database, store), (ask_cache, cache, ot
         print(ask.__name__, "took an impostor")
 """
 
+# Connects to the database as Superset is configured to.
+CONNECT = """
+import psycopg2
+import superset_config as config
+from sqlalchemy.engine.url import make_url
+
+url = make_url(config.SQLALCHEMY_DATABASE_URI)
+options = config.SQLALCHEMY_ENGINE_OPTIONS["connect_args"]
+psycopg2.connect(host=url.host, port=url.port, dbname=url.database, user=url.username, password=url.password, **options).close()
+"""
+
 # Servers that are asked at once.
 AT_ONCE = 4
 
@@ -169,19 +180,63 @@ class Encryption:
     def began(self) -> dict[str, str]:
         return {name: one["State"]["StartedAt"] for name, one in self.stack.containers().items()}
 
+    def commands(self) -> list[str]:
+        """What the README says after something was renewed, each without `docker compose`."""
+        readme = (self.stack.folder / "README.md").read_text(encoding="utf-8")
+        pattern = r"^    docker compose (run --rm lakewright-prepare|exec .*?kill -s .*?|restart .*?)(?:     #.*)?$"
+        return re.findall(pattern, readme, re.MULTILINE)
+
+    def type(self, lines: list[str]) -> None:
+        for line in lines:
+            script = f'exec "$0" -f compose.yaml -f override.stand-in.yaml {line.replace("exec ", "exec -T ", 1)}'
+            environment = self.stack.engine.environment
+            run(["sh", "-c", script, self.stack.tools.path("docker-compose")], cwd=self.stack.folder, env=environment, merge=True)
+
+    def expired(self) -> None:
+        """A certificate that has ended is said to, nobody connects to who shows it, and all is well once it is renewed."""
+        [database] = self.stack.of_kind("postgres")
+        worker = next(name for name in self.stack.of_kind("superset") if name.endswith("-worker"))
+        lines = [line for line in self.commands() if "lakewright-prepare" in line or f"exec {database} " in line]
+        expect(len(lines) == 2, f"the README does not say how {database} reads a renewed certificate: {lines}")
+
+        def connects() -> str:
+            result = self.stack.execute(worker, "python", "-c", CONNECT, check=False, merge=True)
+            return "" if result.returncode == 0 else result.stdout
+
+        expect(not connects(), f"{worker} does not reach {database}")
+        kept, settings = f"secrets/tls/{database}", f"tls/{database}.cnf"
+        try:
+            run(["openssl", "req", "-new", "-key", f"{kept}/tls.key", "-config", settings, "-out", f"{kept}/tls.csr"], cwd=self.stack.folder)
+            run(
+                ["openssl", "x509", "-req", "-in", f"{kept}/tls.csr", "-days", "0", "-CA", "secrets/tls/ca.crt", "-CAkey", "secrets/tls/ca.key",
+                 "-extfile", settings, "-extensions", "certificate", "-out", f"{kept}/tls.crt"], cwd=self.stack.folder,
+            )  # fmt: skip
+            time.sleep(2)
+            said = run(["./tls/issue.sh", "--check"], cwd=self.stack.folder, check=False, merge=True)
+            expect(said.returncode == 1 and f"{database}: has ended" in said.stdout, f"--check: {said.stdout}")
+            self.type(lines)
+            deadline = time.monotonic() + NOTICE
+            while "expired" not in (refused := connects()):
+                expect(time.monotonic() < deadline, f"it is not refused for having ended: {refused or 'it connects'}")
+                time.sleep(2)
+        finally:
+            (self.stack.folder / kept / "tls.csr").unlink(missing_ok=True)
+            run(["./tls/issue.sh"], cwd=self.stack.folder)
+            self.type(lines)
+        deadline = time.monotonic() + NOTICE
+        while refused := connects():
+            expect(time.monotonic() < deadline, f"it is renewed, and {worker} is refused: {refused}")
+            time.sleep(2)
+
     def renewed(self) -> None:
         """The commands of the README show renewed certificates, and restart nobody who need not be."""
-        readme = (self.stack.folder / "README.md").read_text(encoding="utf-8")
-        lines = re.findall(r"^    docker compose (run --rm lakewright-prepare|exec .*?kill -s .*?|restart .*?)(?:     #.*)?$", readme, re.MULTILINE)
+        lines = self.commands()
         restarted = {word for line in lines if line.startswith("restart ") for word in line.split()[1:]}
         before, began = self.serials(), self.began()
         names = sorted({server.service for server in self.servers})
         run(["./tls/issue.sh", *(word for name in names for word in ("--renew", name))], cwd=self.stack.folder)
         expect(self.serials() == before, "somebody reads what nobody gave it")
-        for line in lines:
-            script = f'exec "$0" -f compose.yaml -f override.stand-in.yaml {line.replace("exec ", "exec -T ", 1)}'
-            environment = self.stack.engine.environment
-            run(["sh", "-c", script, self.stack.tools.path("docker-compose")], cwd=self.stack.folder, env=environment, merge=True)
+        self.type(lines)
         self.stack.all_well()
         deadline = time.monotonic() + NOTICE
         while old := [server for server, serial in self.serials().items() if serial == before[server]]:

@@ -38,7 +38,7 @@ MEET = (
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
-    "superset-login", "handshakes", "impostors", "renewed-services", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
+    "superset-login", "handshakes", "impostors", "expired", "renewed-services", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
 )  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
@@ -753,6 +753,7 @@ def test_stack(
                     report.test(f"{label}/handshakes", encryption.handshakes)
                     if stack.of_kind("superset"):
                         report.test(f"{label}/impostors", encryption.impostors)
+                        report.test(f"{label}/expired", encryption.expired)
                 test_monitoring(report, label, stack)
                 if stack.speaks_tls:
                     report.test(f"{label}/renewed-services", encryption.renewed)
