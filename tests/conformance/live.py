@@ -369,6 +369,15 @@ class Stack:
         outline = self.folder / "platform.json"
         return outline.exists() and json.loads(outline.read_text(encoding="utf-8"))["policies"].get("tls_services") == "internal"
 
+    def reached_by_tls(self, service: str) -> bool:
+        """Whether others speak TLS with a service: one may be kept from it."""
+        if not self.speaks_tls:
+            return False
+        flows = json.loads((self.folder / "platform.json").read_text(encoding="utf-8"))["flows"].values()
+        # Members are numbered.
+        names = {service, re.sub(r"-\d+$", "", service)}
+        return any(flow["to"] in names and flow["encryption"] == "tls" for flow in flows)
+
     def certificate(self, service: str) -> Path:
         """A service's certificate, as the bundle would hand it over, but for everybody to read."""
         script = (self.folder / "prepare/prepare.sh").read_text(encoding="utf-8")
@@ -521,7 +530,7 @@ class Stack:
         """What the client of the object store does for a user, to whom the store is `try`."""
         script = (
             'export MC_CONFIG_DIR=/tmp/conformance-mc && mkdir -p "$MC_CONFIG_DIR" && '
-            f"mc --quiet alias set try {'https' if self.speaks_tls else 'http'}://localhost:9000 >/dev/null && {action}; code=$?; "
+            f"mc --quiet alias set try {'https' if self.reached_by_tls(service) else 'http'}://localhost:9000 >/dev/null && {action}; code=$?; "
             'rm -rf "$MC_CONFIG_DIR"; exit $code'
         )
         return self.execute(service, "sh", "-c", script, check=False, input=f"{user}\n{password}\n")
@@ -535,7 +544,7 @@ class Stack:
     def cache_is_closed(self) -> None:
         """Nobody gets anything from the cache without a password."""
         for service in self.of_kind("valkey"):
-            words = ["--tls", "--cacert", "/run/certs/ca.crt"] if self.speaks_tls else []
+            words = ["--tls", "--cacert", "/run/certs/ca.crt"] if self.reached_by_tls(service) else []
             answer = self.execute(service, "valkey-cli", *words, "-h", service, "dbsize", check=False, merge=True).stdout
             expect("NOAUTH" in answer or "NOPERM" in answer, f"{service}: {answer}")
 
