@@ -70,7 +70,7 @@ class Scripts:
         custom = {entry["apiVersion"] for entry in self.objects if "." in entry["apiVersion"].partition("/")[0]}
         custom = {api for api in custom if not api.partition("/")[0].endswith(".k8s.io") or api.startswith("gateway.")}
         said = [f"nothing is said of {api}\n" for api in sorted(custom) if f"does not serve {api}" not in result.stdout]
-        said += [f"nothing is said of zone {zone}\n" for zone in self.given["zones"] if zone not in result.stdout]
+        said += [f"nothing is said of zone {zone}\n" for zone in self.given.get("zones", []) if zone not in result.stdout]
         if "Secrets" not in result.stdout:
             said.append("nothing is said of Secrets\n")
         expect(not said, "".join(said) + result.stdout)
