@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapProjection, ConfigMapVolumeSource, Container, ContainerPort,
     EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, HostPathVolumeSource,
     KeyToPath, Lifecycle, LifecycleHandler, NodeAffinity, NodeSelector, NodeSelectorRequirement,
-    NodeSelectorTerm, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
-    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
-    ResourceRequirements, SeccompProfile, SecretKeySelector, SecretProjection, SecretVolumeSource,
-    SecurityContext, SleepAction, TCPSocketAction, Toleration, TopologySpreadConstraint, Volume,
-    VolumeMount, VolumeProjection, WeightedPodAffinityTerm,
+    NodeSelectorTerm, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinity,
+    PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretKeySelector,
+    SecretProjection, SecretVolumeSource, SecurityContext, SleepAction, TCPSocketAction,
+    Toleration, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
+    WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -342,7 +343,7 @@ pub(super) fn in_zones(context: &Context<'_>) -> Option<NodeAffinity> {
     })
 }
 
-/// Keeps pods in the environment's zones, and replicas on hosts of their own.
+/// Keeps pods in the environment's zones, replicas on hosts of their own, and jobs where their disks must lie.
 pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affinity> {
     if context.is_embedded() {
         return None;
@@ -373,10 +374,41 @@ pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affin
             }
         }
     });
-    (node_affinity.is_some() || pod_anti_affinity.is_some()).then(|| Affinity {
-        node_affinity,
-        pod_anti_affinity,
-        ..Affinity::default()
+    let zones = context.platform.environment.zones.len();
+    let pod_affinity = in_zone_of(context, service)
+        .filter(|_| zones > 1)
+        .map(|set| PodAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
+                label_selector: Some(selected(context, set)),
+                topology_key: ZONE.to_owned(),
+                ..PodAffinityTerm::default()
+            }]),
+            ..PodAffinity::default()
+        });
+    (node_affinity.is_some() || pod_affinity.is_some() || pod_anti_affinity.is_some()).then(|| {
+        Affinity {
+            node_affinity,
+            pod_affinity,
+            pod_anti_affinity,
+        }
+    })
+}
+
+/// Returns the set in whose zone a job has to run: a disk lies in the zone of whoever used it first, and another job needs
+/// this one together with a disk of the set.
+fn in_zone_of<'p>(context: &Context<'p>, service: &Service) -> Option<&'p Service> {
+    let owner_of = |volume| owner(context, service.component, volume);
+    let mut mounts = service.mounts.values().map(|mount| mount.volume);
+    if mounts.clone().any(|volume| owner_of(volume).is_some()) {
+        return None;
+    }
+    mounts.find_map(|volume| {
+        let mut others = context.platform.services_of(service.component);
+        others.find_map(|other| {
+            let mut theirs = other.mounts.values().map(|mount| mount.volume);
+            let together = theirs.clone().any(|one| one == volume);
+            together.then(|| theirs.find_map(owner_of)).flatten()
+        })
     })
 }
 
