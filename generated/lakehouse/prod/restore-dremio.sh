@@ -68,7 +68,7 @@ if [ -n "${dry}" ]; then
   exec ./backup-job.sh dremio-restore restore "$@"
 fi
 if [ -z "${yes}" ]; then
-  everybody=${own}${own:+${dependents:+ }}${dependents}
+  everybody="${own}${own:+${dependents:+ }}${dependents}"
   printf 'The data of %s will be replaced by a copy.%s\nGo on? [y/N] ' dremio "${everybody:+ Stopped for it: ${everybody}.}"
   read -r answer || answer=''
   case "${answer}" in
@@ -98,15 +98,15 @@ resume() {
   done
 }
 # What is in these lists are names, each of one word.
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2248
 halt ${dependents}
-stopped=${halted}
-# shellcheck disable=SC2086
+stopped="${halted}"
+# shellcheck disable=SC2086,SC2248
 halt ${own}
 status=0
 ./backup-job.sh dremio-restore restore "$@" || status=$?
 if [ "${status}" -eq 0 ]; then
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086,SC2248
   resume ${halted}
   halted=''
 fi
@@ -119,9 +119,9 @@ if [ "${status}" -eq 0 ]; then
   ./apply.sh || status=$?
 fi
 if [ "${status}" -ne 0 ]; then
-  still=${halted}${stopped}
+  still="${halted}${stopped}"
   printf 'restore-dremio.sh: it was not put back (status %s).%s\n' "${status}" "${still:+ Still stopped:${still}; run this again, or start them.}" >&2
   exit "${status}"
 fi
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2248
 resume ${stopped}
