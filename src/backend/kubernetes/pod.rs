@@ -385,13 +385,12 @@ pub(super) fn affinity(context: &Context<'_>, service: &Service) -> Option<Affin
             }]),
             ..PodAffinity::default()
         });
-    (node_affinity.is_some() || pod_affinity.is_some() || pod_anti_affinity.is_some()).then(|| {
-        Affinity {
-            node_affinity,
-            pod_affinity,
-            pod_anti_affinity,
-        }
-    })
+    let affinity = Affinity {
+        node_affinity,
+        pod_affinity,
+        pod_anti_affinity,
+    };
+    (affinity != Affinity::default()).then_some(affinity)
 }
 
 /// Returns the set in whose zone a job has to run: a disk lies in the zone of whoever used it first, and another job needs
