@@ -23,7 +23,7 @@ from report import Failure, Report, expect
 from toolbox import Toolbox, run
 
 PLACEHOLDER = "placeholder"
-START_TIMEOUT = 300
+START_TIMEOUT = 540
 
 # Containers that are probed at once: what takes time is to wait for answers that do not come.
 PROBES = 8
