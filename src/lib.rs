@@ -56,6 +56,7 @@ pub fn rules() -> Vec<&'static diagnostic::Rule> {
         &resolve::TEMPLATE_FAILED,
         &resolve::query::PROMQL_ERROR,
         &resolve::query::UNKNOWN_METRIC,
+        &resolve::identity::ROLE_WITHOUT_GROUPS,
         &resolve::wire::AMBIGUOUS_PROVIDER,
         &resolve::wire::BINDING_CONFLICT,
         &resolve::wire::MISSING_PROVIDER,

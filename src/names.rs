@@ -148,6 +148,33 @@ pub fn parse_time(text: &str) -> Option<u16> {
 /// The names of the time zones of the IANA's database (release 2026), with those that older releases used.
 pub static TIME_ZONES: &str = include_str!("zones.txt");
 
+/// Says whether a text is a distinguished name of a directory (RFC 4514): `attribute=value`, separated by commas.
+pub fn is_distinguished_name(text: &str) -> bool {
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut escaped = false;
+    for next in text.chars() {
+        if next == ',' && !escaped {
+            parts.push(std::mem::take(&mut part));
+        } else {
+            part.push(next);
+        }
+        escaped = next == '\\' && !escaped;
+    }
+    parts.push(part);
+    parts.iter().all(|part| {
+        part.split_once('=').is_some_and(|(attribute, value)| {
+            let attribute = attribute.trim_start();
+            attribute.starts_with(|first: char| first.is_ascii_alphabetic())
+                && attribute
+                    .chars()
+                    .all(|next| next.is_ascii_alphanumeric() || next == '-')
+                && !value.trim().is_empty()
+                && !value.chars().any(|next| next.is_control())
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +201,19 @@ mod tests {
 
     #[test]
     fn domains_and_ranges() {
+        assert!(is_distinguished_name(
+            "cn=Data\\, Team,ou=groups, dc=example,dc=com"
+        ));
+        for wrong in [
+            "",
+            "lake-admins",
+            "cn=,dc=com",
+            "cn=a,,dc=com",
+            "c n=a",
+            "cn=a\n,dc=com",
+        ] {
+            assert!(!is_distinguished_name(wrong), "{wrong}");
+        }
         assert!(is_domain("data.example.com") && is_domain("localhost"));
         assert!(!is_domain("data..example") && !is_domain("-a.b") && !is_domain("https://a"));
         assert_eq!(parse_cidr("10.213.0.0/16"), Some((0x0ad5_0000, 16)));

@@ -127,6 +127,11 @@ const FORMATS: &[Format] = &[
         "a public key of age, as `age-keygen` prints it: \"age1…\"",
     ),
     (
+        "dn",
+        crate::names::is_distinguished_name,
+        "a distinguished name, such as \"ou=people,dc=example,dc=com\"",
+    ),
+    (
         "cidr",
         crate::names::is_cidr,
         "a private IPv4 range, such as \"10.213.0.0/16\"",

@@ -93,6 +93,34 @@ words! {
 }
 
 words! {
+    /// How people prove who they are.
+    Login {
+        /// Each system has accounts of its own.
+        Local = "local",
+        /// An LDAP directory, or an Active Directory, checks passwords.
+        Ldap = "ldap",
+        /// An OpenID Connect provider logs people in.
+        Oidc = "oidc",
+        /// A SAML identity provider logs people in.
+        Saml = "saml",
+    }
+}
+
+words! {
+    /// What somebody may do on the platform (X03), from most to least.
+    Role {
+        /// Runs the platform.
+        Admin = "admin",
+        /// Brings data in and shapes it.
+        Engineer = "engineer",
+        /// Asks questions of data that are ready.
+        Analyst = "analyst",
+        /// Looks at what others made.
+        Viewer = "viewer",
+    }
+}
+
+words! {
     /// What a job does for the backups of its component.
     BackupRole {
         /// Makes a copy.

@@ -1,5 +1,6 @@
 //! Backends: code that turns a platform into the files of one target. Pure functions; writing is another stage.
 
+mod access;
 mod alerts;
 mod backup;
 mod bootstrap;

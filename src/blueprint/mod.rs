@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod dashboard;
 pub mod expression;
+pub mod identity;
 pub mod logs;
 pub mod model;
 pub mod monitoring;
@@ -64,6 +65,8 @@ pub struct Blueprint {
     pub dashboard: Option<dashboard::Dashboard>,
     /// `backup.toml`: how it is backed up.
     pub backup: Option<backup::Backup>,
+    /// `identity.toml`: how it knows people.
+    pub identity: Option<identity::Identity>,
     /// All other files, by their path in the folder.
     pub files: BTreeMap<String, FileId>,
     /// SHA-256 over the names and contents of all files but the README, in hexadecimal.
@@ -279,6 +282,16 @@ fn read<'a>(
     .map(|read| read.and_then(|(file, alerts)| monitoring::alerts(alerts, file)));
     let dashboard = beside(sources, &ids, dashboard::FILE_NAME, &dashboard::SCHEMA, own)
         .map(|read| read.map(|(_, dashboard)| Some(dashboard)));
+    let identity = beside(sources, &ids, identity::FILE_NAME, &identity::SCHEMA, own).map(|read| {
+        let (file, identity) = read?;
+        let faults = identity::faults(&identity, &model, file);
+        if faults.is_empty() {
+            Ok(Some(identity))
+        } else {
+            Err(faults)
+        }
+    });
+    let identity = or_report(identity, &mut findings);
     let metrics = or_report(metrics, &mut findings);
     let alerts = or_report(alerts, &mut findings);
     let dashboard = or_report(dashboard, &mut findings);
@@ -293,6 +306,7 @@ fn read<'a>(
         alerts,
         dashboard,
         backup,
+        identity,
         files: ids,
         digest: digest
             .finalize()

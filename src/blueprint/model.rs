@@ -402,6 +402,10 @@ pub struct Workload {
     pub egress: Option<EgressSpec>,
     /// Why and how it uses the Kubernetes API.
     pub cluster_api: Option<ClusterApiSpec>,
+    /// Whether it asks the directory who somebody is, where people's accounts are in one: it may read the password of the
+    /// account that looks for them.
+    #[serde(default)]
+    pub directory: bool,
     /// A certificate with its key, for the service's names or the public ones.
     pub certificate: Option<CertificateSpec>,
     /// Own services that must be healthy before it starts.

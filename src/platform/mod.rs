@@ -7,6 +7,7 @@ pub mod alerting;
 pub mod backup;
 pub mod budget;
 pub mod dashboard;
+pub mod identity;
 pub mod pins;
 pub mod rules;
 pub mod scrape;
@@ -63,6 +64,8 @@ pub struct Platform {
     pub alerting: alerting::Alerting,
     /// How it is backed up, if it is.
     pub backup: Option<backup::Backup>,
+    /// Who people are.
+    pub identity: identity::Identity,
     /// Alerts of the user's own, sorted by name.
     pub own_alerts: Vec<rules::Alert>,
 }
@@ -176,6 +179,8 @@ pub struct Cluster {
     pub tls_secret: String,
     /// ClusterIssuer that fills it, if the user does not.
     pub issuer: Option<String>,
+    /// What the API server puts before the names of groups that its identity provider tells.
+    pub group_prefix: String,
     /// Tool that applies the bundle.
     pub gitops: Option<GitOps>,
     /// Whether pods are in the mesh, and the outside reaches them through its gateway.
@@ -291,6 +296,8 @@ pub struct Component {
     pub no_traces: Option<String>,
     /// Accounts that people use.
     pub accounts: Vec<Account>,
+    /// How it knows people, if people use it.
+    pub people: Option<identity::People>,
     /// Volumes.
     pub volumes: Vec<Volume>,
     /// Images that are built for it.

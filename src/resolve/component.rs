@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::identity::{self, Ways};
 use super::trace::{Explained, Trace};
 use crate::blueprint::expression::Names;
 use crate::blueprint::model::{Expr, OptionSpec};
 use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT};
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::backup::{Backup, Plan};
+use crate::platform::identity::Identity;
 use crate::platform::{LackingFeature, TypedText, Unsupported};
 use crate::schema::{ILLEGAL_VALUE, Schema};
 use crate::source::Place;
-use crate::terms::{Size, Target};
+use crate::terms::{Locale, Size, Target};
 use crate::topology::backup::LayeredPlan;
 use crate::topology::layer::{LayeredComponent, UNKNOWN_NAME, replicas_value};
 use crate::tree::Tree;
@@ -44,6 +46,8 @@ pub(super) struct Draft<'a> {
     pub(super) options: BTreeMap<String, Value>,
     /// When copies of it are made, if they are.
     pub(super) backup: Option<Plan>,
+    /// How it logs people in.
+    pub(super) ways: Ways,
     /// Names every expression of the component may use from the beginning.
     pub(super) base: BTreeMap<String, Value>,
 }
@@ -91,6 +95,9 @@ pub(super) struct Surroundings<'s> {
     pub(super) monitoring: &'s Value,
     /// How the platform is backed up, and when, if it is.
     pub(super) backup: Option<(&'s Backup, &'s LayeredPlan)>,
+    /// Who people are.
+    pub(super) identity: &'s Identity,
+    pub(super) locale: Locale,
     pub(super) size: Size,
     pub(super) target: Target,
     /// The environment as components see it that run in a cluster which another component brings, if one can.
@@ -181,7 +188,12 @@ pub(super) fn draft<'a>(
         .and_then(|(platform, all)| {
             super::backup::plan(platform, all, layered.map(|layered| &layered.backup))
         });
+    let ways = identity::ways(around.identity, &blueprint, &features, around.locale);
     let mut base = BTreeMap::from([
+        (
+            "identity".to_owned(),
+            identity::names(around.identity, ways.login),
+        ),
         (
             "backup".to_owned(),
             super::backup::names_of(around.backup.map(|(platform, _)| platform), plan.as_ref()),
@@ -218,6 +230,7 @@ pub(super) fn draft<'a>(
         lacking,
         options,
         backup: plan,
+        ways,
         base,
         blueprint,
     }

@@ -9,6 +9,7 @@ mod backup;
 mod collect;
 mod component;
 mod finish;
+pub mod identity;
 mod place;
 pub mod query;
 mod render;
@@ -31,6 +32,7 @@ use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT, Library};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::names;
 use crate::platform::backup::Backup;
+use crate::platform::identity::Identity;
 use crate::platform::pins::{Digests, Pins};
 use crate::platform::{
     Cluster, Environment, Host, KUBERNETES_VERSIONS, LicencePolicy, Platform, Profile, Storage,
@@ -38,7 +40,7 @@ use crate::platform::{
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY, Schema};
 use crate::source::{Place, Sources};
 use crate::terms::{
-    Availability, DiskClass, GatewayApi, Locale, Scheduler, Size, StorageKind, Target,
+    Availability, DiskClass, GatewayApi, Locale, Login, Scheduler, Size, StorageKind, Target,
 };
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::topology::{Layered, LayeredComponent};
@@ -83,6 +85,8 @@ struct Resolver<'a, 'r> {
     monitoring_names: Value,
     /// How the platform is backed up, if it is.
     backup: Option<Backup>,
+    /// Who people are.
+    identity: Identity,
     drafts: Vec<Draft<'a>>,
     /// Positions of the drafts by their names.
     by_name: BTreeMap<String, usize>,
@@ -161,6 +165,7 @@ pub fn resolve(
         ("domain", Value::from(environment.domain.as_str())),
         ("locale", Value::from(environment.locale.word())),
     ]);
+    let identity = identity::resolve(layered, trace, &mut findings);
     let mut resolver = Resolver {
         layered,
         library,
@@ -174,6 +179,7 @@ pub fn resolve(
         platform_names,
         monitoring_names: Value::Null,
         backup: backup::of_platform(layered),
+        identity,
         drafts: Vec::new(),
         by_name: BTreeMap::new(),
     };
@@ -190,6 +196,7 @@ pub fn resolve(
     let edge = resolver.edge();
     // The proxy may just have been added, and has needs of its own.
     resolver.wire_from(wired_components, &mut bindings);
+    resolver.check_provider();
     if unread {
         // What a blueprint that could not be read provides is not known: its consumers are not at fault.
         drop_follow_ups(&mut resolver.findings, drafted, &[&MISSING_PROVIDER]);
@@ -357,6 +364,8 @@ impl<'a> Resolver<'a, '_> {
                 .backup
                 .as_ref()
                 .map(|backup| (backup, &self.layered.backup.plan)),
+            identity: &self.identity,
+            locale: self.environment.locale,
             size: self.environment.size,
             target: self.environment.target,
             inside: self.names_inside.as_ref(),
@@ -370,6 +379,34 @@ impl<'a> Resolver<'a, '_> {
             self.trace,
             &mut self.findings,
         )
+    }
+
+    /// Reports that people log in at a provider, and there is none.
+    fn check_provider(&mut self) {
+        let provides = |draft: &Draft<'_>| {
+            let mut provides = draft.blueprint.model.provides.values();
+            draft.unsupported.is_none()
+                && provides.any(|provide| provide.capability == identity::PROVIDER)
+        };
+        if self.identity.kind != Login::Oidc
+            || self.identity.provider.is_some()
+            || self.layered.identity.provider.is_some()
+            || self.drafts.iter().any(provides)
+        {
+            return;
+        }
+        let able = self.blueprints_for(identity::PROVIDER);
+        self.findings.push(
+            Finding::new(
+                &MISSING_KEY,
+                self.identity.place.clone(),
+                "people log in at an OpenID Connect provider, and none is named",
+            )
+            .help("name its issuer: `[identity.oidc]`, `issuer = \"https://id.example.com/realms/lake\"`")
+            .maybe_help((!able.is_empty()).then(|| {
+                format!("or add a component that is one: {}", able.join(", "))
+            })),
+        );
     }
 
     /// Adds the blueprint that serves a capability when nothing else does, as a component of its own name.
@@ -688,6 +725,9 @@ const KUBERNETES_VERSION: u32 = 36;
 /// The Secret that the gateway takes its certificate from unless the environment says another.
 const TLS_SECRET: &str = "public-tls";
 
+/// What stands before names of groups in the cluster unless the environment says otherwise.
+const GROUP_PREFIX: &str = "oidc:";
+
 fn cluster(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Cluster {
     let given = &layered.kubernetes;
     let version = match &given.version {
@@ -764,6 +804,10 @@ fn cluster(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) ->
             .clone()
             .unwrap_or_else(|| TLS_SECRET.to_owned()),
         issuer: given.issuer.clone(),
+        group_prefix: given
+            .group_prefix
+            .clone()
+            .unwrap_or_else(|| GROUP_PREFIX.to_owned()),
         gitops: given.gitops,
         mesh: true,
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Topology;
-use super::layer::{DANGLING_OVERRIDE, Sourced, text, texts, texts_of, word};
+use super::layer::{Sourced, overlaid, text, texts, texts_of, word};
 use crate::diagnostic::{Finding, nearest};
 use crate::names;
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY};
@@ -135,36 +135,8 @@ pub(super) fn read(
     environment: &Tree,
     findings: &mut Vec<Finding>,
 ) -> LayeredAlerting {
-    let lower = topology.tree.get("alerting");
-    let upper = environment.get("alerting");
-    let unset = if lower.is_some() { lower } else { upper };
-    if let Some(unset) = unset.and_then(|tree| tree.get("unset")) {
-        findings.push(
-            Finding::new(
-                &DANGLING_OVERRIDE,
-                unset.key_place(),
-                "nothing lies below `alerting` here that could be taken out",
-            )
-            .help("use `unset` in an environment's `alerting`, or remove the keys themselves"),
-        );
-    }
-    let tree = match (lower, upper) {
-        (Some(lower), Some(upper)) => {
-            let mut tree = lower.clone();
-            for (place, key) in tree.overlay(upper) {
-                findings.push(
-                    Finding::new(
-                        &DANGLING_OVERRIDE,
-                        place,
-                        format!("`{key}` is not set for `alerting`, so it cannot be taken out"),
-                    )
-                    .help("correct the name, or take it off the list"),
-                );
-            }
-            tree
-        }
-        (Some(tree), None) | (None, Some(tree)) => tree.clone(),
-        (None, None) => return LayeredAlerting::default(),
+    let Some(tree) = overlaid("alerting", topology, environment, findings) else {
+        return LayeredAlerting::default();
     };
     let entries = |key: &str| tree.get(key).into_iter().flat_map(Tree::entries);
     LayeredAlerting {

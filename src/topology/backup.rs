@@ -4,13 +4,11 @@
 //! In comes the validated topology, out comes [`LayeredBackup`]. Whether it makes sense together is known in `resolve`.
 
 use super::Topology;
-use super::layer::{DANGLING_OVERRIDE, Sourced, text, texts, word};
+use super::layer::{Sourced, needed, overlaid, text, texts, truth, word};
 use crate::diagnostic::Finding;
-use crate::schema::MISSING_KEY;
 use crate::source::Place;
 use crate::tree::Tree;
 use crate::units::{Bytes, Seconds};
-use crate::value::Value;
 
 /// How the platform is backed up.
 #[derive(Debug, Default)]
@@ -75,36 +73,8 @@ pub(super) fn read(
     environment: &Tree,
     findings: &mut Vec<Finding>,
 ) -> LayeredBackup {
-    let lower = topology.tree.get("backup");
-    let upper = environment.get("backup");
-    let lowest = if lower.is_some() { lower } else { upper };
-    if let Some(unset) = lowest.and_then(|tree| tree.get("unset")) {
-        findings.push(
-            Finding::new(
-                &DANGLING_OVERRIDE,
-                unset.key_place(),
-                "nothing lies below `backup` here that could be taken out",
-            )
-            .help("use `unset` in an environment's `backup`, or remove the keys themselves"),
-        );
-    }
-    let tree = match (lower, upper) {
-        (Some(lower), Some(upper)) => {
-            let mut tree = lower.clone();
-            for (place, key) in tree.overlay(upper) {
-                findings.push(
-                    Finding::new(
-                        &DANGLING_OVERRIDE,
-                        place,
-                        format!("`{key}` is not set for `backup`, so it cannot be taken out"),
-                    )
-                    .help("correct the name, or take it off the list"),
-                );
-            }
-            tree
-        }
-        (Some(tree), None) | (None, Some(tree)) => tree.clone(),
-        (None, None) => return LayeredBackup::default(),
+    let Some(tree) = overlaid("backup", topology, environment, findings) else {
+        return LayeredBackup::default();
     };
     LayeredBackup {
         place: Some(tree.key_place()),
@@ -138,26 +108,8 @@ pub(super) fn plan(tree: &Tree) -> LayeredPlan {
     }
 }
 
-fn truth(tree: Option<&Tree>) -> Option<Sourced<bool>> {
-    let tree = tree?;
-    Some(Sourced::from_tree(tree, tree.value() == Value::Bool(true)))
-}
-
 fn offsite(tree: &Tree, findings: &mut Vec<Finding>) -> Option<LayeredOffsite> {
-    let mut needed = |key: &str, help: &str| {
-        let found = text(tree.get(key));
-        if found.is_none() {
-            findings.push(
-                Finding::new(
-                    &MISSING_KEY,
-                    tree.key_place(),
-                    format!("`{}` has no `{key}`", tree.path()),
-                )
-                .help(help),
-            );
-        }
-        found
-    };
+    let mut needed = |key, help| needed(tree, (key, help), findings);
     let endpoint = needed(
         "endpoint",
         "name the store: endpoint = \"https://s3.eu-west-3.amazonaws.com\"",

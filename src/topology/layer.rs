@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::Topology;
 use super::alerting::{self, LayeredAlerting};
 use super::backup::{self, LayeredBackup, LayeredPlan};
+use super::identity::{self, LayeredIdentity};
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
@@ -116,6 +117,8 @@ pub struct Layered {
     pub alerting: LayeredAlerting,
     /// How the platform is backed up.
     pub backup: LayeredBackup,
+    /// Who people are.
+    pub identity: LayeredIdentity,
     /// Files and folders in the bundle that belong to the user.
     pub keep: Vec<String>,
     /// Findings that are accepted.
@@ -218,6 +221,8 @@ pub struct LayeredKubernetes {
     pub tls_secret: Option<String>,
     /// ClusterIssuer that fills it.
     pub issuer: Option<String>,
+    /// What stands before names of groups.
+    pub group_prefix: Option<String>,
     /// Tool that applies the bundle.
     pub gitops: Option<GitOps>,
 }
@@ -322,6 +327,73 @@ pub(super) fn text(tree: Option<&Tree>) -> Option<Sourced<String>> {
 
 pub(super) fn word<T>(tree: Option<&Tree>, from_word: fn(&str) -> Option<T>) -> Option<Sourced<T>> {
     tree.and_then(|tree| Some(Sourced::from_tree(tree, from_word(tree.text()?)?)))
+}
+
+pub(super) fn truth(tree: Option<&Tree>) -> Option<Sourced<bool>> {
+    let tree = tree?;
+    Some(Sourced::from_tree(tree, tree.value() == Value::Bool(true)))
+}
+
+/// Returns the text of a key that cannot be left out.
+pub(super) fn needed(
+    tree: &Tree,
+    (key, help): (&str, &str),
+    findings: &mut Vec<Finding>,
+) -> Option<Sourced<String>> {
+    let found = text(tree.get(key));
+    if found.is_none() {
+        findings.push(
+            Finding::new(
+                &crate::schema::MISSING_KEY,
+                tree.key_place(),
+                format!("`{}` has no `{key}`", tree.path()),
+            )
+            .help(help),
+        );
+    }
+    found
+}
+
+/// Lays an environment's table of a name over the platform's; none if neither has one.
+pub(super) fn overlaid(
+    name: &str,
+    topology: &Topology,
+    environment: &Tree,
+    findings: &mut Vec<Finding>,
+) -> Option<Tree> {
+    let lower = topology.tree.get(name);
+    let upper = environment.get(name);
+    let lowest = if lower.is_some() { lower } else { upper };
+    if let Some(unset) = lowest.and_then(|tree| tree.get("unset")) {
+        findings.push(
+            Finding::new(
+                &DANGLING_OVERRIDE,
+                unset.key_place(),
+                format!("nothing lies below `{name}` here that could be taken out"),
+            )
+            .help(format!(
+                "use `unset` in an environment's `{name}`, or remove the keys themselves"
+            )),
+        );
+    }
+    match (lower, upper) {
+        (Some(lower), Some(upper)) => {
+            let mut tree = lower.clone();
+            for (place, key) in tree.overlay(upper) {
+                findings.push(
+                    Finding::new(
+                        &DANGLING_OVERRIDE,
+                        place,
+                        format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
+                    )
+                    .help("correct the name, or take it off the list"),
+                );
+            }
+            Some(tree)
+        }
+        (Some(tree), None) | (None, Some(tree)) => Some(tree.clone()),
+        (None, None) => None,
+    }
 }
 
 fn bytes(tree: Option<&Tree>) -> Option<Sourced<Bytes>> {
@@ -448,6 +520,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
     let kubernetes = read_kubernetes(environment, target.value, &mut findings);
     let alerting = alerting::read(topology, environment, &mut findings);
     let backup = backup::read(topology, environment, &mut findings);
+    let identity = identity::read(topology, environment, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -496,6 +569,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         profiles,
         alerting,
         backup,
+        identity,
         keep: texts(environment.get("keep"))
             .into_iter()
             .map(|text| text.value)
@@ -557,6 +631,7 @@ fn read_kubernetes(
         gateway: word(tree.get("gateway"), GatewayApi::from_word).map(|api| api.value),
         tls_secret: text(tree.get("tls_secret")).map(|name| name.value),
         issuer: text(tree.get("issuer")).map(|name| name.value),
+        group_prefix: text(tree.get("group_prefix")).map(|text| text.value),
         gitops: word(tree.get("gitops"), GitOps::from_word).map(|tool| tool.value),
     }
 }

@@ -7,6 +7,7 @@
 pub mod alerting;
 pub mod backup;
 pub mod edit;
+pub mod identity;
 pub mod layer;
 pub mod written;
 
@@ -14,6 +15,7 @@ use std::sync::LazyLock;
 
 pub use alerting::LayeredAlerting;
 pub use backup::LayeredBackup;
+pub use identity::LayeredIdentity;
 pub use layer::{Layered, LayeredComponent, Sourced};
 
 use crate::diagnostic::{Finding, Rule, Severity};

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::terms::{
-    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
+    AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Login, PublicTls,
     Scheduler, ServicesTls, Size, StorageKind, Target, Weekday,
 };
 use crate::value::Value;
@@ -34,6 +34,8 @@ pub struct Topology {
     alerting: Option<Alerting>,
     /// How the platform is backed up. Without it there are no backups.
     backup: Option<Backup>,
+    /// Who people are, who checks that, and what they may do.
+    identity: Option<Identity>,
     /// Findings that are accepted everywhere, each by its code, with the reason.
     #[schemars(extend("examples" = [{ "image-untagged": "pinned by the registry" }]))]
     allow: Option<BTreeMap<String, Reason>>,
@@ -307,6 +309,9 @@ pub struct Environment {
     /// How it is backed up, as it differs in this environment, laid over the platform's.
     #[schemars(extend("examples" = [{ "enabled": false }]))]
     backup: Option<Backup>,
+    /// Who people are and what they may do, as it differs in this environment, laid over the platform's.
+    #[schemars(extend("examples" = [{ "kind": "local" }]))]
+    identity: Option<Identity>,
     /// Files and folders in the bundle's folder that are yours: neither `verify` nor `build --check` reports them.
     #[schemars(extend("items" = { "type": "string", "format": "folder" }))]
     #[schemars(extend("examples" = [["notes.md"]]))]
@@ -392,6 +397,11 @@ pub struct Kubernetes {
     /// ClusterIssuer of cert-manager that fills that Secret; without it, the Secret is yours to make.
     #[schemars(extend("examples" = ["letsencrypt"]))]
     issuer: Option<String>,
+    /// What the API server puts before the names of groups that its identity provider tells (`--oidc-groups-prefix`). Roles of
+    /// the platform are bound to groups of these names.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._:/-]{0,63}$"))]
+    #[schemars(extend("default" = "oidc:", "examples" = ["corp:"]))]
+    group_prefix: Option<String>,
     /// Tool that applies the bundle from a git repository: objects then carry its order of application.
     #[schemars(extend("examples" = ["argocd"]))]
     gitops: Option<GitOps>,
@@ -746,4 +756,98 @@ pub struct Offsite {
     #[schemars(regex(pattern = "^[A-Za-z0-9._-]{3,128}$"))]
     #[schemars(extend("examples" = ["backup"]))]
     access_key: Option<String>,
+}
+
+/// Who people are, who checks that, and what they may do.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Where people's accounts are: in each system (`local`), in a directory (`ldap`), at an OpenID Connect provider (`oidc`).
+    /// What a system cannot do keeps accounts of its own, and the bundle's ACCESS.md says so. SAML comes in through a provider
+    /// of OpenID Connect that passes it on, such as Keycloak.
+    #[schemars(extend("default" = "local", "enum" = ["local", "ldap", "oidc"], "examples" = ["ldap"]))]
+    kind: Option<Login>,
+    /// The directory, for `kind = "ldap"`.
+    ldap: Option<Directory>,
+    /// The OpenID Connect provider, for `kind = "oidc"`. Without it, the component that is one.
+    oidc: Option<Provided>,
+    /// Groups of people, each by a name of yours: its distinguished name in the directory, or what the provider calls it.
+    #[schemars(extend("propertyNames" = { "format": "name" }, "additionalProperties" = { "type": "string", "minLength": 1 }))]
+    #[schemars(extend("examples" = [{ "lake-admins": "cn=lake-admins,ou=groups,dc=example,dc=com" }]))]
+    groups: Option<BTreeMap<String, String>>,
+    /// The groups whose members have a role. A role that is not here is nobody's.
+    #[schemars(extend("examples" = [{ "admin": ["lake-admins"] }]))]
+    roles: Option<Roles>,
+    /// Keys of the platform's `identity` that this environment takes out again: `["roles.viewer"]`.
+    #[schemars(extend("examples" = [["ldap"]]))]
+    unset: Option<Vec<String>>,
+}
+
+/// An LDAP directory. It is reached by TLS only.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Directory {
+    /// Its address: `ldaps://`, a host name, and a port unless it is 636.
+    #[schemars(regex(
+        pattern = "^ldaps://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"
+    ))]
+    #[schemars(extend("examples" = ["ldaps://ldap.example.com"]))]
+    server: Option<String>,
+    /// Where people are looked for: a distinguished name.
+    #[schemars(extend("format" = "dn", "examples" = ["ou=people,dc=example,dc=com"]))]
+    users: Option<String>,
+    /// The attribute that holds what people type as their name; `sAMAccountName` in an Active Directory.
+    #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9-]*$"))]
+    #[schemars(extend("default" = "uid", "examples" = ["sAMAccountName"]))]
+    user_attribute: Option<String>,
+    /// Only people who match may log in.
+    #[schemars(regex(pattern = "^\\(.+\\)$"))]
+    #[schemars(extend("examples" = ["(memberOf=cn=lake,ou=groups,dc=example,dc=com)"]))]
+    user_filter: Option<String>,
+    /// Where groups are looked for: a distinguished name.
+    #[schemars(extend("format" = "dn", "examples" = ["ou=groups,dc=example,dc=com"]))]
+    groups: Option<String>,
+    /// The attribute of a person that lists groups. The directory must fill it in: OpenLDAP does with its overlay `memberof`.
+    #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9-]*$"))]
+    #[schemars(extend("default" = "memberOf", "examples" = ["memberOf"]))]
+    group_attribute: Option<String>,
+    /// The account that looks for people: a distinguished name. Its password is the secret `identity-bind`.
+    #[schemars(extend("format" = "dn", "examples" = ["cn=lakewright,ou=services,dc=example,dc=com"]))]
+    bind: Option<String>,
+    /// Whether the directory's certificate is of an authority of your own, rather than a public one: its certificate, in PEM,
+    /// is then the secret `identity-authority`.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    own_authority: Option<bool>,
+}
+
+/// An OpenID Connect provider.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provided {
+    /// Its issuer, without a slash at the end. `<issuer>/.well-known/openid-configuration` must answer.
+    #[schemars(regex(pattern = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^ ]*[^/ ])?$"))]
+    #[schemars(extend("examples" = ["https://id.example.com/realms/lake"]))]
+    issuer: Option<String>,
+    /// The claim that lists a person's groups.
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    #[schemars(extend("default" = "groups", "examples" = ["groups"]))]
+    groups_claim: Option<String>,
+}
+
+/// The groups whose members have a role, by their names in `groups`.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Roles {
+    /// Those who run the platform.
+    #[schemars(extend("uniqueItems" = true, "examples" = [["lake-admins"]]))]
+    admin: Option<Vec<String>>,
+    /// Those who bring data in and shape it.
+    #[schemars(extend("uniqueItems" = true, "examples" = [["lake-engineers"]]))]
+    engineer: Option<Vec<String>>,
+    /// Those who ask questions of data that are ready.
+    #[schemars(extend("uniqueItems" = true, "examples" = [["lake-analysts"]]))]
+    analyst: Option<Vec<String>>,
+    /// Those who look at what others made.
+    #[schemars(extend("uniqueItems" = true, "examples" = [["lake-viewers"]]))]
+    viewer: Option<Vec<String>>,
 }

@@ -29,7 +29,7 @@ use super::docker::{
     Instance, LAKEWRIGHT, PIDS, PREPARE_IMAGE, clock, config_name, docker_size, docker_time,
     file_paths, healthcheck, instances, key, literal, literals, logging, network_of, tmpfs, words,
 };
-use super::{Files, matrix, readme, subnets, tls};
+use super::{Files, access, matrix, readme, subnets, tls};
 use crate::bundle::{Bundle, Digest};
 use crate::diagnostic::Finding;
 use crate::platform::{AUTHORITY_FILE, EnvValue, Platform, Service};
@@ -80,6 +80,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     tls::add(platform, &mut files);
     files.ignore_secrets(place);
     matrix::add(platform, matrix::docker(platform), &mut files);
+    access::add(platform, &mut files);
     files.add(
         "README.md",
         readme::compose::render(platform, &project(platform)),

@@ -16,6 +16,7 @@ mod mesh;
 mod monitoring;
 mod network_policy;
 mod object;
+mod people;
 mod pod;
 mod prerequisites;
 mod readme;
@@ -36,7 +37,7 @@ pub(super) use embedded::{Outside, Reached, embedded};
 use object::Object;
 
 use super::order::Order;
-use super::{Files, images, matrix};
+use super::{Files, access, images, matrix};
 use crate::bundle::Bundle;
 use crate::diagnostic::Finding;
 use crate::platform::{Cluster, Endpoint, Flow, Platform, Secret, Service};
@@ -75,6 +76,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     files.add("README.md", readme, false, &platform.environment.place);
     let place = &platform.environment.place;
     matrix::add(platform, flow_list::list(&context), &mut files);
+    access::add(platform, &mut files);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
@@ -221,6 +223,8 @@ impl Manifests {
             None,
             monitoring::platform(context),
         );
+
+        add(PLATFORM, "50-people", None, people::roles(context));
 
         let platform = context.platform;
         let order = Order::new(platform);

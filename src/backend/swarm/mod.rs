@@ -99,6 +99,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     let readme = super::readme::swarm::render(platform, project);
     files.add("README.md", readme, false, place);
     super::matrix::add(platform, super::matrix::docker(platform), &mut files);
+    super::access::add(platform, &mut files);
     files.add_scripts(platform);
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);

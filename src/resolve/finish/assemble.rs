@@ -121,6 +121,7 @@ impl<'f> Finish<'f, '_, '_> {
                 }
             }
         }
+        let people = self.people(at, &names, &mut findings);
         let scripts = self.scripts(at, &names, &context, &mut findings);
         self.resolver.findings.append(&mut findings);
         let record = &mut *self.resolver.trace;
@@ -174,6 +175,7 @@ impl<'f> Finish<'f, '_, '_> {
                 .as_ref()
                 .map(|why| why.get(locale).to_owned()),
             accounts,
+            people,
             volumes: scope
                 .volumes
                 .iter()

@@ -42,6 +42,7 @@ impl Finish<'_, '_, '_> {
                 gateway: GatewayApi::Standard,
                 tls_secret: String::new(),
                 issuer: None,
+                group_prefix: String::new(),
                 gitops: None,
                 mesh: false,
             },

@@ -8,6 +8,7 @@ mod dashboard;
 mod files;
 mod flows;
 mod guests;
+mod identity;
 mod logs;
 mod publish;
 mod rules;
@@ -199,6 +200,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
         self.binding_secrets(&mut secrets);
         self.declare_alerting_secrets(&mut secrets);
         self.declare_backup_secrets(&mut secrets);
+        self.declare_identity_secrets(&mut secrets);
         // What brings a cluster has to know what runs in it, what collects has to know everything.
         let (collectors, others): (Vec<usize>, Vec<usize>) =
             (0..self.drafts.len()).partition(|at| collect::is_collector(&self.drafts[*at]));
@@ -291,6 +293,7 @@ impl<'f, 'a, 'r> Finish<'f, 'a, 'r> {
             alerting: self.alerting,
             own_alerts: self.own_alerts,
             backup: self.resolver.backup.clone(),
+            identity: self.resolver.identity.clone(),
             environment: {
                 let mut environment = self.resolver.environment.clone();
                 environment.profiles.extend(scheduled);

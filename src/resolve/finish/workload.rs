@@ -612,6 +612,7 @@ impl<'f> Finish<'f, '_, '_> {
         }
         secrets.extend(self.alerting_secrets(at, sized));
         secrets.extend(self.backup_secrets(sized));
+        secrets.extend(self.identity_secrets(draft, sized));
         secrets.into_iter().collect()
     }
 
