@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Files;
 use super::docker::{instances, probe_command};
-use super::kubernetes::scripts::telling;
+use super::kubernetes::{controller, telling};
 use super::order::Order;
 use crate::platform::{Kind, Platform, Service};
 use crate::template::header;
@@ -199,16 +199,7 @@ fn probes(target: Target, service: &Service) -> Vec<Vec<String>> {
         Target::Swarm if service.runs_beside() => Vec::new(),
         Target::Swarm => vec![vec![name]],
         Target::Kubernetes if !service.is_ours() => Vec::new(),
-        Target::Kubernetes => {
-            let kind = if service.per_host {
-                "daemonset"
-            } else if service.is_stateful() {
-                "statefulset"
-            } else {
-                "deployment"
-            };
-            vec![vec![kind.to_owned(), name]]
-        }
+        Target::Kubernetes => vec![vec![controller(service), name]],
     }
 }
 

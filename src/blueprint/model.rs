@@ -765,12 +765,12 @@ pub struct Port {
     pub listen: Option<Expr>,
     /// Whether TLS is spoken there. Whoever connects is then handed the authority's certificate.
     pub tls: Option<Expr>,
+    /// Why TLS cannot be spoken there.
+    pub clear: Option<Words>,
     /// Whether whoever connects shows a certificate of the platform's authority too where TLS is spoken, rather than a
     /// password.
     #[serde(default)]
     pub mutual: bool,
-    /// Why it cannot be.
-    pub clear: Option<Words>,
     /// First part of its public host name; the component's name unless given.
     pub host: Option<String>,
     /// What people call it.

@@ -253,7 +253,8 @@ fn new_value(host: &Host, folder: &Path, spec: &SecretSpec) -> Result<Option<Str
     Ok(key.map(|key| signed(token, &key)))
 }
 
-/// Reads the secrets of an inventory, sorted by name, with what it was made for, and refuses what could do harm: anyone may have edited it.
+/// Reads the secrets of an inventory, sorted by name, with what it was made for, and refuses what could do harm: anyone
+/// may have edited it.
 fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, Option<Target>), SecretsError> {
     let unusable = |reason| SecretsError::Inventory {
         path: path.to_owned(),

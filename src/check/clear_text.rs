@@ -57,10 +57,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     }
     let storage = &platform.environment.storage;
     let volumes: Vec<String> = platform
-        .components
-        .iter()
-        .flat_map(|component| &component.volumes)
-        .filter(|volume| volume.storage.0 == StorageKind::Nfs)
+        .volumes_on(StorageKind::Nfs)
         .map(|volume| format!("`{}`", volume.name))
         .collect();
     if let (Some((server, _)), false) = (&storage.nfs, volumes.is_empty()) {

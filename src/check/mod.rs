@@ -20,12 +20,14 @@ mod image_gone;
 mod image_untagged;
 mod jvm_over_limit;
 mod licence_refused;
+mod local_accounts;
 mod local_volume_shared;
 mod missing_registry;
 mod needs_cluster;
 mod no_host_large_enough;
 mod no_room_after_loss;
 mod offsite_beside_data;
+mod open_page;
 mod pod_security_exempt;
 mod port_conflict;
 mod privileged_refused;
@@ -82,12 +84,14 @@ pub const CHECKS: &[Check] = &[
     image_untagged::CHECK,
     jvm_over_limit::CHECK,
     licence_refused::CHECK,
+    local_accounts::CHECK,
     local_volume_shared::CHECK,
     missing_registry::CHECK,
     needs_cluster::CHECK,
     no_host_large_enough::CHECK,
     no_room_after_loss::CHECK,
     offsite_beside_data::CHECK,
+    open_page::CHECK,
     pod_security_exempt::CHECK,
     port_conflict::CHECK,
     privileged_refused::CHECK,

@@ -6,6 +6,7 @@ use super::{Session, Status};
 use crate::backend::matrix::FlowList;
 use crate::blueprint::backup::Backup;
 use crate::blueprint::dashboard::Dashboard;
+use crate::blueprint::identity::Identity;
 use crate::blueprint::model::Blueprint;
 use crate::blueprint::monitoring::{Alerts, Metrics};
 use crate::bundle::inventory::Inventory;
@@ -36,6 +37,8 @@ enum Name {
     Alerts,
     /// backup.toml beside it
     Backup,
+    /// identity.toml beside it
+    Identity,
     /// bundle.json
     Bundle,
     /// platform.json beside it
@@ -57,6 +60,7 @@ pub const SCHEMAS: &[(&str, Document)] = &[
     ("metrics", document::<Metrics>),
     ("alerts", document::<Alerts>),
     ("backup", document::<Backup>),
+    ("identity", document::<Identity>),
     ("bundle", document::<Inventory>),
     ("platform", document::<Outline>),
     ("flows", document::<FlowList>),
@@ -81,6 +85,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Arguments) -> Result<Status
         Name::Metrics => document::<Metrics>(),
         Name::Alerts => document::<Alerts>(),
         Name::Backup => document::<Backup>(),
+        Name::Identity => document::<Identity>(),
         Name::Bundle => document::<Inventory>(),
         Name::Platform => document::<Outline>(),
         Name::Flows => document::<FlowList>(),

@@ -848,10 +848,10 @@ pub struct Port {
     pub listen: Option<u16>,
     /// Whether TLS is spoken there, with a certificate of the platform's authority or of what runs the system.
     pub tls: bool,
+    /// Why TLS cannot be spoken there, in the environment's language, where a system cannot.
+    pub clear: Option<String>,
     /// Whether whoever connects shows a certificate too where TLS is spoken, rather than a password.
     pub mutual: bool,
-    /// Why it is not, in the environment's language, where a system cannot.
-    pub clear: Option<String>,
     /// Where it comes from.
     pub place: Place,
 }
@@ -1151,6 +1151,12 @@ impl Platform {
         let name = &service.certificate.as_ref()?.name;
         let mut all = self.certificates.iter();
         all.find(|certificate| certificate.name == *name)
+    }
+
+    /// Returns the volumes that lie on a kind of storage.
+    pub fn volumes_on(&self, kind: StorageKind) -> impl Iterator<Item = &Volume> {
+        let volumes = self.components.iter().flat_map(|it| &it.volumes);
+        volumes.filter(move |volume| volume.storage.0 == kind)
     }
 
     /// Returns the component of a service.

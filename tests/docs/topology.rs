@@ -99,6 +99,27 @@ const TABLES: &[(&str, &str, &str)] = &[
         "What is not said here, `[backup]` says.",
     ),
     (
+        "[identity]",
+        "/properties/identity",
+        "Who people are, and what they may do: [identity.md](../identity.md). `[environments.NAME.identity]` takes the same keys \
+         and is laid over this table: see [merging.md](merging.md). `unset` has a meaning there only.",
+    ),
+    (
+        "[identity.ldap]",
+        "/properties/identity/properties/ldap",
+        "`server`, `users` and `groups` are needed.",
+    ),
+    (
+        "[identity.oidc]",
+        "/properties/identity/properties/oidc",
+        "`issuer` is needed.",
+    ),
+    (
+        "[identity.roles]",
+        "/properties/identity/properties/roles",
+        "What each role is in a system, the bundle's ACCESS.md says.",
+    ),
+    (
         "[environments.NAME]",
         "/properties/environments/additionalProperties",
         "",

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::Files;
 use super::docker::instance_names;
+use super::kubernetes::controller;
 use super::order::depths;
 use super::readme::{Template, engine};
 use crate::platform::backup::{Copies, IDENTITY_SECRET, Plan, STORE_SECRET};
-use crate::platform::{Component, FlowReason, Platform, Service};
+use crate::platform::{Component, FlowReason, Platform};
 use crate::template::header;
 use crate::terms::{Scheduler, Target};
 
@@ -165,22 +166,13 @@ fn stoppable(platform: &Platform, services: impl IntoIterator<Item = usize>) -> 
     let names = services.into_iter().flat_map(|at| {
         let service = &platform.services[at];
         match platform.environment.target {
-            Target::Kubernetes => vec![workload(service)],
+            Target::Kubernetes => vec![format!("{}/{}", controller(service), service.name)],
             // Those are started and stopped by a script of their own.
             Target::Swarm if service.runs_beside() => Vec::new(),
             _ => instance_names(service),
         }
     });
     names.collect()
-}
-
-fn workload(service: &Service) -> String {
-    let kind = if service.is_stateful() {
-        "statefulset"
-    } else {
-        "deployment"
-    };
-    format!("{kind}/{}", service.name)
 }
 
 #[derive(Serialize)]

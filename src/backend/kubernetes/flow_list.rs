@@ -27,6 +27,11 @@ fn kind(service: &Service) -> &'static str {
     }
 }
 
+/// Returns what `kubectl` calls the kind of what keeps a service running.
+pub(in crate::backend) fn controller(service: &Service) -> String {
+    kind(service).to_ascii_lowercase()
+}
+
 /// Makes the list.
 pub(super) fn list(context: &Context<'_>) -> FlowList {
     let platform = context.platform;

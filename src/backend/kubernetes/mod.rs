@@ -20,7 +20,7 @@ mod people;
 mod pod;
 mod prerequisites;
 mod readme;
-pub(in crate::backend) mod scripts;
+mod scripts;
 mod service;
 mod storage;
 #[cfg(test)]
@@ -34,7 +34,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use serde::Serialize;
 
 pub(super) use embedded::{Outside, Reached, embedded};
+pub(super) use flow_list::controller;
 use object::Object;
+pub(super) use scripts::telling;
 
 use super::order::Order;
 use super::{Files, access, images, matrix};

@@ -575,7 +575,7 @@ fn files(service: &Service) -> Option<Volume> {
 }
 
 /// Names the claim of a volume that a service does not get for itself: where pods of a set get it, that of the first one.
-pub(super) fn claim_name(context: &Context<'_>, component: usize, volume: usize) -> String {
+fn claim_name(context: &Context<'_>, component: usize, volume: usize) -> String {
     let known = &context.platform.components[component].volumes[volume];
     match owner(context, component, volume) {
         Some(owner) => format!("{}-{}-0", volume_name(&known.key), owner.name),

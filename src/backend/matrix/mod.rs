@@ -165,6 +165,11 @@ impl Proof {
 }
 
 impl Connection {
+    /// Says whether nothing but a redirection to HTTPS is answered.
+    fn redirects(&self) -> bool {
+        self.reason == REDIRECT
+    }
+
     /// Makes one of which nothing is known but its ends.
     pub(super) fn new(from: &str, to: &str, protocol: &str, reason: &str) -> Self {
         Self {
@@ -193,6 +198,9 @@ pub(super) fn add(platform: &Platform, list: FlowList, files: &mut Files) {
     files.add(PAGE, page::render(platform, &list), false, place);
 }
 
+/// Why a port of the proxy is open on which nothing but a redirection is answered.
+const REDIRECT: &str = "sends browsers on to HTTPS";
+
 /// Makes the list of a platform on an engine.
 pub(super) fn docker(platform: &Platform) -> FlowList {
     let mut list = common(platform, |service| match service.kind {
@@ -216,7 +224,7 @@ pub(super) fn docker(platform: &Platform) -> FlowList {
                     _ => (port.tls, false),
                 };
                 if redirect {
-                    flow.reason = "sends browsers on to HTTPS".to_owned();
+                    flow.reason = REDIRECT.to_owned();
                 } else {
                     flow.authentication = vec![Proof::login()];
                 }
@@ -232,10 +240,7 @@ pub(super) fn docker(platform: &Platform) -> FlowList {
     }
     if let Some((server, _)) = &platform.environment.storage.nfs {
         let volumes: BTreeSet<&str> = platform
-            .components
-            .iter()
-            .flat_map(|component| &component.volumes)
-            .filter(|volume| volume.storage.0 == StorageKind::Nfs)
+            .volumes_on(StorageKind::Nfs)
             .map(|volume| volume.name.as_str())
             .collect();
         if !volumes.is_empty() {
@@ -272,10 +277,15 @@ pub(super) fn common(platform: &Platform, kind: impl Fn(&Service) -> &'static st
         };
         (service.name.clone(), workload)
     });
+    let dependents = platform
+        .flows
+        .iter()
+        .filter_map(|flow| flow.secret.as_deref())
+        .collect();
     let mut flows: Vec<Connection> = platform
         .flows
         .iter()
-        .filter_map(|flow| between(platform, flow))
+        .filter_map(|flow| between(platform, flow, &dependents))
         .collect();
     for service in services {
         let Some(egress) = &service.egress else {
@@ -305,8 +315,8 @@ pub(super) fn common(platform: &Platform, kind: impl Fn(&Service) -> &'static st
     }
 }
 
-/// Describes a connection between two services; none to a port that is not there.
-fn between(platform: &Platform, flow: &Flow) -> Option<Connection> {
+/// Describes a connection between two services; none to a port that is not there. `dependents` are the secrets of needs.
+fn between(platform: &Platform, flow: &Flow, dependents: &BTreeSet<&str>) -> Option<Connection> {
     let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
     let port = to.ports.get(&flow.port)?;
     let reason = match &flow.reason {
@@ -327,7 +337,7 @@ fn between(platform: &Platform, flow: &Flow) -> Option<Connection> {
     if flow.encryption == Encryption::Clear {
         connection.clear = port.clear.clone();
     }
-    connection.authentication = proofs(platform, flow);
+    connection.authentication = proofs(platform, flow, dependents);
     Some(connection)
 }
 
@@ -335,7 +345,7 @@ fn between(platform: &Platform, flow: &Flow) -> Option<Connection> {
 pub(super) const TRACES: &str = "traces of the mesh";
 
 /// Lists what whoever connects shows to whom it connects to.
-fn proofs(platform: &Platform, flow: &Flow) -> Vec<Proof> {
+fn proofs(platform: &Platform, flow: &Flow, dependents: &BTreeSet<&str>) -> Vec<Proof> {
     let (from, to) = (&platform.services[flow.from], &platform.services[flow.to]);
     let mutual = to.ports.get(&flow.port).is_some_and(|port| port.mutual);
     let mut proofs = BTreeSet::new();
@@ -366,16 +376,11 @@ fn proofs(platform: &Platform, flow: &Flow) -> Vec<Proof> {
         FlowReason::Peer => {
             // Passwords of users of the component's own; those of its dependents are handed out, not shown.
             let own = format!("{}-", platform.component_of(from).name);
-            let dependents: BTreeSet<&String> = platform
-                .flows
-                .iter()
-                .filter_map(|flow| flow.secret.as_ref())
-                .collect();
             let shown = platform.secrets.iter().filter(|secret| {
                 secret.user.is_some()
                     && secret.name.starts_with(&own)
                     && from.secrets.contains(&secret.name)
-                    && !dependents.contains(&secret.name)
+                    && !dependents.contains(secret.name.as_str())
             });
             proofs.extend(shown.map(|secret| Proof::new(ProofKind::Password, &secret.name)));
         }

@@ -160,7 +160,10 @@ fn clear(list: &FlowList) -> Vec<ClearRow<'_>> {
                 port: port(flow),
                 from: flow.from.clone(),
                 local: flow.local,
-                why: flow.clear.as_deref(),
+                why: flow
+                    .clear
+                    .as_deref()
+                    .or_else(|| flow.redirects().then_some(flow.reason.as_str())),
             }),
         }
     }
