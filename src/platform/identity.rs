@@ -1,6 +1,6 @@
 //! Who people are on the platform, who checks that, and what they may do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Place;
 use crate::terms::{Login, Role};
@@ -87,6 +87,18 @@ pub struct People {
     pub roles: BTreeMap<Role, InSystem>,
     /// The component that stands before its pages and knows people, if one does.
     pub front: Option<String>,
+}
+
+impl People {
+    /// Returns what the groups are called whose members have a role that is something in this system, sorted.
+    pub fn admitted(&self, identity: &Identity) -> Vec<String> {
+        let roles = self.roles.iter();
+        let groups: BTreeSet<&str> = roles
+            .filter(|(_, is)| matches!(is, InSystem::Is { .. }))
+            .flat_map(|(role, _)| identity.groups_of(*role))
+            .collect();
+        groups.into_iter().map(str::to_owned).collect()
+    }
 }
 
 /// Why a system lacks a way of logging in.

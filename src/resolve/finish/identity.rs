@@ -62,6 +62,17 @@ impl Finish<'_, '_, '_> {
         }
     }
 
+    /// Lists the groups whose members have a role that is something in a component, sorted.
+    pub(super) fn admitted(&self, draft: &Draft<'_>) -> Value {
+        let identity = &self.resolver.identity;
+        let said = draft.blueprint.identity.as_ref();
+        let roles = Role::ALL.iter().filter(|role| {
+            said.is_some_and(|said| matches!(said.roles.get(**role), Mapping::Is { .. }))
+        });
+        let groups: BTreeSet<&str> = roles.flat_map(|role| identity.groups_of(*role)).collect();
+        Value::List(groups.into_iter().map(Value::from).collect())
+    }
+
     /// Says how a component knows people, and what roles are in it; nothing if no people use it.
     pub(super) fn people(
         &self,

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use model::{
-    AccessFrom, AccessLogging, AccessRule, AccessTo, AuthorizationPolicy, ConnectionPool,
-    ConsistentHash, Cookie, CookieAttribute, DestinationRule, EntryPort, LoadBalancer, Locality,
-    Matching, Mode, Operation, OutlierDetection, PeerAuthentication, Provider, ServiceEntry,
-    Sidecar, SidecarEgress, Source, TargetRef, TcpPool, Telemetry, Tracing, TrafficPolicy,
-    WorkloadSelector,
+    AccessFrom, AccessLogging, AccessRule, AccessTo, AuthorizationPolicy, Condition,
+    ConnectionPool, ConsistentHash, Cookie, CookieAttribute, DestinationRule, EntryPort, JwtRule,
+    LoadBalancer, Locality, Matching, Mode, Operation, OutlierDetection, PeerAuthentication,
+    Provider, RequestAuthentication, ServiceEntry, Sidecar, SidecarEgress, Source, TargetRef,
+    TcpPool, Telemetry, Tracing, TrafficPolicy, WorkloadSelector,
 };
 
 use super::network_policy::target_port;
@@ -194,11 +194,32 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Vec<Object> {
             .filter(|(_, callers)| callers.strangers)
             .map(|(port, _)| (*port, Mode { mode: "PERMISSIVE" }))
             .collect();
+        let provider = context.platform.identity.provider.as_ref();
+        let claim = provider.map_or("", |provider| &provider.groups_claim);
+        let fronted = access.values().any(|callers| callers.front.is_some());
+        if let Some(provider) = provider.filter(|_| fronted) {
+            let authentication = RequestAuthentication {
+                selector: Some(selector()),
+                jwt_rules: vec![JwtRule {
+                    issuer: provider.issuer.clone(),
+                    forward_original_token: true,
+                }],
+            };
+            objects.push(Custom::object(
+                SECURITY,
+                "RequestAuthentication",
+                meta(),
+                authentication,
+            ));
+        }
         if !access.is_empty() {
             let policy = AuthorizationPolicy {
                 selector: Some(selector()),
                 action: Some("ALLOW"),
-                rules: access.into_iter().map(access_rule).collect(),
+                rules: access
+                    .into_iter()
+                    .flat_map(|rule| access_rules(rule, claim))
+                    .collect(),
                 ..AuthorizationPolicy::default()
             };
             objects.push(Custom::object(
@@ -276,6 +297,8 @@ struct Callers {
     principals: BTreeSet<String>,
     /// Whether some of them are outside the mesh and have none. Only the NetworkPolicy tells those from others.
     strangers: bool,
+    /// What logs people in before a page, by its identity: it shows who somebody is, and only some groups may.
+    front: Option<(String, Vec<String>)>,
 }
 
 /// Returns who may connect to each port of a service.
@@ -290,10 +313,14 @@ fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Callers> {
             None => callers.strangers = true,
         }
     };
+    let mut fronts = Vec::new();
     for flow in context.incoming(at) {
         let from = context.service(flow.from);
         if let Some(port) = target_port(context, flow) {
-            allow(port, is_member(context, from).then(|| from.account()));
+            match admitted(context, at, from) {
+                Some(groups) => fronts.push((port, principal(context, from.account()), groups)),
+                None => allow(port, is_member(context, from).then(|| from.account())),
+            }
         }
     }
     let at_gateway = gateway::published(context, at);
@@ -313,7 +340,47 @@ fn access(context: &Context<'_>, at: usize) -> BTreeMap<u16, Callers> {
             callers.principals.insert(anybody);
         }
     }
+    for (port, principal, groups) in fronts {
+        access.entry(port).or_default().front = Some((principal, groups));
+    }
     access
+}
+
+/// Returns the groups that something which logs people in may let through to a page; none where it is no such thing, or
+/// nobody outside the platform vouches for who somebody is.
+fn admitted(context: &Context<'_>, at: usize, from: &Service) -> Option<Vec<String>> {
+    let platform = context.platform;
+    platform.identity.provider.as_ref()?;
+    let people = platform.component_of(context.service(at)).people.as_ref()?;
+    let front = people.front.as_ref()?;
+    if *front != platform.component_of(from).name || !is_member(context, from) {
+        return None;
+    }
+    let groups = people.admitted(&platform.identity);
+    (!groups.is_empty()).then_some(groups)
+}
+
+/// Makes the rules of a port; `claim` is what lists a person's groups.
+fn access_rules((port, mut callers): (u16, Callers), claim: &str) -> Vec<AccessRule> {
+    let front = callers.front.take();
+    let mut rules = Vec::new();
+    if !callers.principals.is_empty() || callers.strangers {
+        rules.push(access_rule((port, callers)));
+    }
+    rules.extend(front.map(|(principal, groups)| {
+        let callers = Callers {
+            principals: BTreeSet::from([principal]),
+            ..Callers::default()
+        };
+        AccessRule {
+            when: vec![Condition {
+                key: format!("request.auth.claims[{claim}]"),
+                values: groups,
+            }],
+            ..access_rule((port, callers))
+        }
+    }));
+    rules
 }
 
 fn access_rule((port, callers): (u16, Callers)) -> AccessRule {
@@ -342,6 +409,7 @@ fn access_rule((port, callers): (u16, Callers)) -> AccessRule {
                 ports: vec![port.to_string()],
             },
         }],
+        when: Vec::new(),
     }
 }
 
@@ -373,6 +441,7 @@ pub(super) fn gateway(context: &Context<'_>) -> Option<Object> {
                     ports: ports.iter().map(u16::to_string).collect(),
                 },
             }],
+            when: Vec::new(),
         }],
     };
     let meta = context.meta(gateway::account(context), context.platform_labels());

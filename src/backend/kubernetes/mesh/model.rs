@@ -52,6 +52,29 @@ pub(super) struct AccessRule {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) from: Vec<AccessFrom>,
     pub(super) to: Vec<AccessTo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) when: Vec<Condition>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Condition {
+    pub(super) key: String,
+    pub(super) values: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequestAuthentication {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selector: Option<Matching>,
+    pub(super) jwt_rules: Vec<JwtRule>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JwtRule {
+    pub(super) issuer: String,
+    pub(super) forward_original_token: bool,
 }
 
 #[derive(Serialize)]
