@@ -387,6 +387,20 @@ words! {
 }
 
 words! {
+    /// What keys of the platform's own certificates are.
+    KeyKind {
+        /// On the curve P-256.
+        EcdsaP256 = "ecdsa-p256",
+        /// On the curve P-384.
+        EcdsaP384 = "ecdsa-p384",
+        /// RSA of 3072 bits.
+        Rsa3072 = "rsa-3072",
+        /// RSA of 4096 bits.
+        Rsa4096 = "rsa-4096",
+    }
+}
+
+words! {
     /// Whether services speak TLS among themselves, outside Kubernetes.
     ServicesTls {
         /// They do, with certificates of the platform's own authority.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Files;
 use crate::platform::{Certificate, KEYSTORE_PASSWORD, Platform};
 use crate::template::{header, render_own};
+use crate::terms::KeyKind;
 use crate::units::Seconds;
 
 /// Folder of the keys and certificates in a bundle's folder: the authority's `ca.crt` and `ca.key`, and a folder with
@@ -34,10 +35,49 @@ struct Issue<'p> {
     given: bool,
     keystores: Vec<&'p str>,
     keystore_password: &'static str,
+    key: Key,
     lifetime_days: u64,
     authority_days: u64,
     renew_before: u64,
     renew_days: u64,
+}
+
+/// What OpenSSL is told of keys.
+#[derive(Serialize)]
+struct Key {
+    /// Its arguments for a new one.
+    new: &'static str,
+    /// The digest that signatures are made with, with a key of this kind.
+    digest: &'static str,
+    /// What a certificate says of it: the algorithm, and the bits.
+    shown: &'static str,
+    /// What people call it.
+    word: &'static str,
+}
+
+impl From<KeyKind> for Key {
+    fn from(kind: KeyKind) -> Self {
+        let (new, digest, shown) = match kind {
+            KeyKind::EcdsaP256 => (
+                "ec -pkeyopt ec_paramgen_curve:P-256",
+                "sha256",
+                "id-ecPublicKey 256",
+            ),
+            KeyKind::EcdsaP384 => (
+                "ec -pkeyopt ec_paramgen_curve:P-384",
+                "sha384",
+                "id-ecPublicKey 384",
+            ),
+            KeyKind::Rsa3072 => ("rsa:3072", "sha256", "rsaEncryption 3072"),
+            KeyKind::Rsa4096 => ("rsa:4096", "sha256", "rsaEncryption 4096"),
+        };
+        Self {
+            new,
+            digest,
+            shown,
+            word: kind.word(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -95,6 +135,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
             .map(|certificate| certificate.name.as_str())
             .collect(),
         keystore_password: KEYSTORE_PASSWORD,
+        key: tls.key.into(),
         certificates: &rows,
         lifetime_days: days(tls.lifetime),
         authority_days: days(tls.authority_lifetime),

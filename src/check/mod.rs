@@ -32,6 +32,7 @@ mod pod_security_exempt;
 mod port_conflict;
 mod privileged_refused;
 mod profile_over_budget;
+mod public_in_clear;
 mod quorum_lost_with_host;
 mod quorum_lost_with_zone;
 mod secret_in_clear;
@@ -96,6 +97,7 @@ pub const CHECKS: &[Check] = &[
     port_conflict::CHECK,
     privileged_refused::CHECK,
     profile_over_budget::CHECK,
+    public_in_clear::CHECK,
     quorum_lost_with_host::CHECK,
     quorum_lost_with_zone::CHECK,
     secret_in_clear::CHECK,

@@ -53,10 +53,15 @@ pub struct ProbeJob<'p> {
     pub path: &'p str,
     /// What is asked: the component and the service that are meant, and the question.
     pub probes: Vec<(&'p str, &'p str, &'p WebProbe)>,
+    /// Where certificates are looked at that services show each other: the service, and the question.
+    pub ends: Vec<(&'p str, &'p WebProbe)>,
 }
 
 /// The name of the job of all probes.
 pub const PROBE: &str = "probe";
+
+/// The name of the job that looks at certificates, and of the label that says whose.
+pub const CERTIFICATE: &str = "certificate";
 
 /// How often a name is looked up whose addresses come and go.
 const REFRESH: &str = "30s";
@@ -68,7 +73,17 @@ pub fn configs(targets: &[Target<'_>], probes: Option<&ProbeJob<'_>>, by: &Colle
         jobs.insert(&target.scrape.job, config(target, by));
     }
     if let Some(probes) = probes.filter(|job| !job.probes.is_empty()) {
-        jobs.insert(PROBE, probe_config(probes));
+        let asked = probes.probes.iter().map(|(component, service, probe)| {
+            let labels = [("component", *component), ("service", *service)];
+            (labels.to_vec(), *probe)
+        });
+        jobs.insert(PROBE, probe_config(PROBE, probes, asked));
+    }
+    if let Some(probes) = probes.filter(|job| !job.ends.is_empty()) {
+        // Without a component: what its alerts say of a public address is not true of these.
+        let ends = probes.ends.iter();
+        let asked = ends.map(|(service, probe)| (vec![(CERTIFICATE, *service)], *probe));
+        jobs.insert(CERTIFICATE, probe_config(CERTIFICATE, probes, asked));
     }
     Value::List(jobs.into_values().collect())
 }
@@ -221,14 +236,17 @@ fn params(params: &BTreeMap<String, String>) -> Value {
 /// Labels of a probe's target that become parameters of the question: what name to ask for, how, and where.
 const PARAMETERS: [&str; 3] = ["__param_hostname", "__param_module", "__param_target"];
 
-/// Makes the job that tells the prober what to ask.
-fn probe_config(job: &ProbeJob<'_>) -> Value {
-    let targets = job.probes.iter().map(|(component, service, probe)| {
-        let mut labels = BTreeMap::from([
-            ("component".to_owned(), Value::from(*component)),
-            ("service".to_owned(), Value::from(*service)),
-            ("instance".to_owned(), Value::from(probe.instance.as_str())),
-        ]);
+/// Makes a job that tells the prober what to ask, with the labels of each answer.
+fn probe_config<'p>(
+    name: &str,
+    job: &ProbeJob<'p>,
+    asked: impl Iterator<Item = (Vec<(&'static str, &'p str)>, &'p WebProbe)>,
+) -> Value {
+    let targets = asked.map(|(of, probe)| {
+        let of = of.into_iter();
+        let of = of.map(|(label, value)| (label.to_owned(), Value::from(value)));
+        let mut labels: BTreeMap<String, Value> = of.collect();
+        labels.insert("instance".to_owned(), Value::from(probe.instance.as_str()));
         let values = [
             probe.host.as_deref(),
             Some(probe.module.as_str()),
@@ -246,7 +264,7 @@ fn probe_config(job: &ProbeJob<'_>) -> Value {
         ])
     });
     Value::table([
-        ("job_name", Value::from(PROBE)),
+        ("job_name", Value::from(name)),
         ("metrics_path", Value::from(job.path)),
         ("static_configs", Value::List(targets.collect())),
     ])

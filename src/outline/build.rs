@@ -12,7 +12,7 @@ use super::{
 use crate::platform::alerting::{Address, Pulse, QuietHours, Receiver};
 use crate::platform::{self, Ask, FlowReason, Kind, Platform, budget};
 use crate::source::Place;
-use crate::terms::Target;
+use crate::terms::{KeyKind, Target};
 use crate::units::{Bytes, MilliCpu};
 use crate::value::Value;
 
@@ -528,6 +528,7 @@ fn policies(platform: &Platform) -> Policies {
         licenses_accepted: platform.licences.accepted.clone(),
         tls_public: tls.public.map(|public| public.to_string()),
         tls_services: tls.services.map(|services| services.to_string()),
+        tls_key: (tls.key != KeyKind::EcdsaP256).then(|| tls.key.to_string()),
         tls_lifetime: tls.lifetime.to_string(),
         tls_renew_before: tls.renew_before.to_string(),
         pod_security: (platform.environment.target == Target::Kubernetes)

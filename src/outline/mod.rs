@@ -486,6 +486,9 @@ pub struct Policies {
     /// Whether services speak TLS among themselves, outside Kubernetes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_services: Option<String>,
+    /// What keys of certificates are that the platform makes, if not ECDSA on P-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<String>,
     /// How long certificates are good.
     pub tls_lifetime: String,
     /// How long before its end a certificate is renewed.

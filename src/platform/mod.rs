@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
-    Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, Layer, Locale,
-    NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation, ScaleMetric,
-    Scheduler, SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
+    Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, KeyKind, Layer,
+    Locale, NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation,
+    ScaleMetric, Scheduler, SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -134,8 +134,12 @@ impl Environment {
 pub struct Tls {
     /// Where that of the public host names comes from; none where the target has a gateway with keys of its own.
     pub public: Option<PublicTls>,
+    /// Where that is said, or what it follows from.
+    pub public_place: Place,
     /// Whether services speak TLS among themselves; none where a mesh does it for them.
     pub services: Option<ServicesTls>,
+    /// What keys of certificates are that the platform makes.
+    pub key: KeyKind,
     /// How long a certificate is good, in whole days.
     pub lifetime: Seconds,
     /// How long before its end it is renewed.
@@ -856,6 +860,17 @@ pub struct Port {
     pub place: Place,
 }
 
+/// What protects a port that is published on the host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// TLS.
+    Tls,
+    /// Nothing, and it only sends browsers on to where there is TLS.
+    Redirect,
+    /// Nothing.
+    Clear,
+}
+
 /// What must be so before a service starts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct StartAfter {
@@ -1162,6 +1177,27 @@ impl Platform {
     /// Returns the component of a service.
     pub fn component_of(&self, service: &Service) -> &Component {
         &self.components[service.component]
+    }
+
+    /// Returns what protects a port that is published on the host; none if it is not.
+    pub fn door(&self, port: &Port) -> Option<(u16, Door)> {
+        if port.publish != Some(Publish::Host) {
+            return None;
+        }
+        let listen = port.listen.unwrap_or(port.number);
+        let edge = self.edge.as_ref().filter(|edge| edge.scheme == "https");
+        let door = match edge {
+            Some(edge) if edge.port == listen => Door::Tls,
+            _ if port.tls => Door::Tls,
+            Some(_) if port.protocol == Protocol::Http => Door::Redirect,
+            _ => Door::Clear,
+        };
+        Some((listen, door))
+    }
+
+    /// Says whether ports that are published on the host are reached from this machine only.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.environment.target == Target::Compose && self.environment.bind.starts_with("127.")
     }
 
     /// Says whether a connection never leaves one machine.

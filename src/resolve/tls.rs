@@ -4,11 +4,11 @@
 
 use super::finish::SECRETS;
 use super::trace::{Explained, Trace};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, suggest};
 use crate::platform::{AUTHORITY_FILE, Tls};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
-use crate::terms::{PublicTls, ServicesTls, Target};
+use crate::terms::{KeyKind, PublicTls, ServicesTls, Target};
 use crate::topology::Layered;
 use crate::topology::layer::Sourced;
 use crate::units::Seconds;
@@ -27,11 +27,27 @@ const RENEWED_PART: u64 = 3;
 /// The longest time that anything is good: dates of certificates end with the year 9999, and programs count in less.
 const LONGEST: Seconds = Seconds(36_500 * DAY);
 
+/// Beginnings of kinds of keys that are refused, each with the reason.
+const REFUSED: &[(&str, &str)] = &[
+    ("dsa", "TLS 1.3 has no DSA"),
+    ("ed25519", "browsers refuse certificates with such keys"),
+    ("ed448", "browsers refuse certificates with such keys"),
+    ("md5", "it is a digest, and forged since 2008"),
+    (
+        "sha",
+        "it is a digest: signatures are made with SHA-256, and with SHA-384 for P-384",
+    ),
+];
+
+/// The fewest bits of an RSA key that is made: as hard to break as P-256. Source: NIST SP 800-57, part 1, table 2.
+const LEAST_RSA: u32 = 3072;
+
 /// Resolves what an environment says of certificates.
 pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> Tls {
     let given = &layered.tls;
     let public = public(layered, trace, findings);
     let services = services(layered, trace, findings);
+    let key = key(layered, trace, findings);
     let mut time = |key: &str, set: &Option<Sourced<Seconds>>, (default, why): (Seconds, &str)| {
         trace.record(
             || format!("tls.{key}"),
@@ -47,7 +63,12 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
     let renewed = Seconds(lifetime.0 / RENEWED_PART);
     let tls = Tls {
         public,
+        public_place: given
+            .public
+            .as_ref()
+            .map_or_else(|| layered.target.place.clone(), |set| set.place.clone()),
         services,
+        key,
         lifetime,
         renew_before: time(
             "renew_before",
@@ -62,6 +83,48 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
     };
     check(layered, &tls, findings);
     tls
+}
+
+/// Returns what keys are; what is weak, or cannot be verified by all, is reported with the reason.
+fn key(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>) -> KeyKind {
+    let given = layered.tls.key.as_ref();
+    let key = given
+        .and_then(|set| KeyKind::from_word(&set.value))
+        .unwrap_or(KeyKind::EcdsaP256);
+    if let Some(set) = given.filter(|set| KeyKind::from_word(&set.value).is_none()) {
+        let word = set.value.to_lowercase();
+        let digits = || {
+            word.strip_prefix("rsa")?
+                .trim_start_matches('-')
+                .parse()
+                .ok()
+        };
+        let weak = digits().filter(|bits: &u32| *bits < LEAST_RSA).map(|bits| {
+            format!("RSA of {bits} bits is weaker than what else protects a connection")
+        });
+        let known = REFUSED.iter().find(|(start, _)| word.starts_with(start));
+        let why = weak.or_else(|| known.map(|(_, why)| (*why).to_owned()));
+        let all = KeyKind::ALL.iter().map(|key| key.word());
+        let finding = Finding::new(
+            &ILLEGAL_VALUE,
+            set.place.clone(),
+            format!("keys of certificates cannot be \"{}\"", set.value),
+        );
+        findings.push(match why {
+            Some(why) => finding.cause(why).help(
+                "take it out for `ecdsa-p256`, or choose `ecdsa-p384`, `rsa-3072` or `rsa-4096`",
+            ),
+            None => finding.maybe_help(suggest(&word, all)),
+        });
+    }
+    trace.record(
+        || "tls.key".to_owned(),
+        || match given {
+            Some(set) => Explained::one(key, "set", set.place.clone()),
+            None => Explained::one(key, "unless given", layered.place.clone()),
+        },
+    );
+    key
 }
 
 /// Makes what `environment.tls` stands for in expressions.

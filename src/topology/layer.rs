@@ -194,6 +194,8 @@ pub struct LayeredTls {
     pub public: Option<Sourced<PublicTls>>,
     /// Whether services speak it among themselves.
     pub services: Option<Sourced<ServicesTls>>,
+    /// What keys are, as it was written.
+    pub key: Option<Sourced<String>>,
     /// How long one is good.
     pub lifetime: Option<Sourced<Seconds>>,
     /// How long before its end it is renewed.
@@ -591,6 +593,7 @@ fn read_tls(tree: Option<&Tree>) -> LayeredTls {
             tree.and_then(|tree| tree.get("services")),
             ServicesTls::from_word,
         ),
+        key: text(tree.and_then(|tree| tree.get("key"))),
         lifetime: time("lifetime"),
         renew_before: time("renew_before"),
         authority_lifetime: time("authority_lifetime"),

@@ -358,6 +358,10 @@ pub struct Tls {
     /// can verify. What a system cannot do is in the bundle's README. Not for Kubernetes, where the mesh does it.
     #[schemars(extend("default" = "off", "examples" = ["internal"]))]
     services: Option<ServicesTls>,
+    /// Keys of certificates that the platform makes: "ecdsa-p256", "ecdsa-p384", "rsa-3072" or "rsa-4096". Weaker ones are
+    /// refused, and so is what not every program and browser can verify.
+    #[schemars(extend("default" = "ecdsa-p256", "examples" = ["rsa-3072"]))]
+    key: Option<String>,
     /// How long a certificate of the platform's authority is good, in whole days.
     #[schemars(extend("format" = "duration", "default" = "90d", "examples" = ["30d"]))]
     lifetime: Option<String>,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Context;
 use super::object::{Custom, Object};
 use crate::platform;
+use crate::terms::KeyKind;
 use crate::units::Seconds;
 
 const CERT_MANAGER: &str = "cert-manager.io/v1";
@@ -69,13 +70,21 @@ struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A key on the curve P-256, which all clients know, in the form that Java reads too, and a new one each time.
-    const NEW: Self = Self {
-        algorithm: "ECDSA",
-        size: 256,
-        encoding: "PKCS8",
-        rotation_policy: "Always",
-    };
+    /// A key of a kind, in the form that Java reads too, and a new one each time.
+    fn new(kind: KeyKind) -> Self {
+        let (algorithm, size) = match kind {
+            KeyKind::EcdsaP256 => ("ECDSA", 256),
+            KeyKind::EcdsaP384 => ("ECDSA", 384),
+            KeyKind::Rsa3072 => ("RSA", 3072),
+            KeyKind::Rsa4096 => ("RSA", 4096),
+        };
+        Self {
+            algorithm,
+            size,
+            encoding: "PKCS8",
+            rotation_policy: "Always",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -147,7 +156,7 @@ pub(super) fn authority(context: &Context<'_>) -> Vec<Object> {
                 is_ca: Some(true),
                 duration: Some(time(tls.authority_lifetime)),
                 renew_before: Some(time(renew_before)),
-                private_key: PrivateKey::NEW,
+                private_key: PrivateKey::new(tls.key),
                 usages: Vec::new(),
                 issuer_ref: issuer("Issuer", SELF_SIGNED),
             },
@@ -197,7 +206,7 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Option<Object> {
             is_ca: None,
             duration: Some(time(tls.lifetime)),
             renew_before: Some(time(tls.renew_before)),
-            private_key: PrivateKey::NEW,
+            private_key: PrivateKey::new(tls.key),
             usages: vec!["digital signature", "server auth", "client auth"],
             issuer_ref: issuer("Issuer", AUTHORITY),
         },
@@ -207,6 +216,7 @@ pub(super) fn service(context: &Context<'_>, at: usize) -> Option<Object> {
 /// Makes the certificate of the public host names, from an issuer that the cluster has. How long it is good is the
 /// issuer's choice.
 pub(super) fn public(context: &Context<'_>, from: &str, hosts: BTreeSet<&str>) -> Object {
+    let tls = &context.platform.environment.tls;
     Custom::object(
         CERT_MANAGER,
         "Certificate",
@@ -218,7 +228,7 @@ pub(super) fn public(context: &Context<'_>, from: &str, hosts: BTreeSet<&str>) -
             is_ca: None,
             duration: None,
             renew_before: None,
-            private_key: PrivateKey::NEW,
+            private_key: PrivateKey::new(tls.key),
             usages: Vec::new(),
             issuer_ref: issuer("ClusterIssuer", from),
         },

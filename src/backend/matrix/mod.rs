@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Files;
 use crate::platform::scrape::ScrapeAuth;
-use crate::platform::{Certificate, Flow, FlowReason, Kind, PUBLIC, Platform, Service};
-use crate::terms::{Encryption, Protocol, Publish, StorageKind};
+use crate::platform::{Certificate, Door, Flow, FlowReason, Kind, PUBLIC, Platform, Service};
+use crate::terms::{Encryption, StorageKind};
 
 /// The name of the list in a bundle.
 pub const FILE: &str = "flows.json";
@@ -208,34 +208,26 @@ pub(super) fn docker(platform: &Platform) -> FlowList {
         Kind::Job { .. } | Kind::OnDemand { .. } => "job",
         Kind::Scheduled { .. } => "scheduled",
     });
-    let here = platform.environment.bind == LOOPBACK;
+    let here = platform.is_on_this_machine();
     for service in &platform.services {
         for port in service.ports.values() {
-            if port.publish == Some(Publish::Host) {
-                let listen = port.listen.unwrap_or(port.number);
-                let mut flow =
-                    Connection::new(OUTSIDE, &service.name, port.protocol.word(), "published");
-                flow.port = Some(listen);
-                flow.local = here;
-                let edge = platform.edge.as_ref().filter(|edge| edge.scheme == "https");
-                let (tls, redirect) = match edge {
-                    Some(edge) if edge.port == listen => (true, false),
-                    Some(_) if port.protocol == Protocol::Http => (port.tls, !port.tls),
-                    _ => (port.tls, false),
-                };
-                if redirect {
-                    flow.reason = REDIRECT.to_owned();
-                } else {
-                    flow.authentication = vec![Proof::login()];
-                }
-                flow.encryption = Some(if tls {
-                    Encryption::Tls
-                } else {
-                    Encryption::Clear
-                });
-                flow.certificate = tls.then(|| PUBLIC.to_owned());
-                list.flows.push(flow);
+            let Some((listen, door)) = platform.door(port) else {
+                continue;
+            };
+            let mut flow =
+                Connection::new(OUTSIDE, &service.name, port.protocol.word(), "published");
+            flow.port = Some(listen);
+            flow.local = here;
+            match door {
+                Door::Redirect => flow.reason = REDIRECT.to_owned(),
+                Door::Tls | Door::Clear => flow.authentication = vec![Proof::login()],
             }
+            flow.encryption = Some(match door {
+                Door::Tls => Encryption::Tls,
+                Door::Redirect | Door::Clear => Encryption::Clear,
+            });
+            flow.certificate = (door == Door::Tls).then(|| PUBLIC.to_owned());
+            list.flows.push(flow);
         }
     }
     if let Some((server, _)) = &platform.environment.storage.nfs {
@@ -256,9 +248,6 @@ pub(super) fn docker(platform: &Platform) -> FlowList {
     list.flows.sort();
     list
 }
-
-/// The address that only the machine itself reaches.
-const LOOPBACK: &str = "127.0.0.1";
 
 /// Makes what the list of any target has: workloads, and the connections between them and to the outside.
 pub(super) fn common(platform: &Platform, kind: impl Fn(&Service) -> &'static str) -> FlowList {

@@ -16,7 +16,7 @@ use crate::observe::scrape::{Collector, Found, ProbeJob, Target as ScrapeTarget,
 use crate::platform::scrape::{Collectors, Prober, Scrape, ScrapeAuth, WebProbe};
 use crate::platform::{Edge, Endpoint, Flow, FlowReason, HostMount};
 use crate::source::Place;
-use crate::terms::Protocol;
+use crate::terms::{Protocol, Publish, ServicesTls};
 use crate::units::Seconds;
 use crate::value::Value;
 
@@ -26,10 +26,12 @@ const PATH: &str = "/metrics";
 /// What an endpoint and a set of metrics are called where there is one.
 const DEFAULT: &str = "default";
 
-/// The path at which a prober is told what to ask, unless it says another; and its two ways of asking.
+/// The path at which a prober is told what to ask, unless it says another; and its ways of asking. Certificates are looked
+/// at only by one that says how.
 const PROBE_PATH: &str = "/probe";
 const HEALTHY: &str = "healthy";
 const REACHABLE: &str = "reachable";
+const CERTIFICATE: &str = "certificate";
 
 /// The authority's certificate in the folder of a service's own.
 const OWN_AUTHORITY: &str = "ca.crt";
@@ -47,6 +49,8 @@ pub(super) struct Watched {
     /// Endpoints, by position of their service.
     pub(super) scrapes: Vec<Vec<Scrape>>,
     pub(super) probes: Vec<WebProbe>,
+    /// Questions how long certificates last that services show each other.
+    pub(super) ends: Vec<WebProbe>,
 }
 
 impl Finish<'_, '_, '_> {
@@ -80,12 +84,14 @@ impl Finish<'_, '_, '_> {
             }
         }
         self.resolver.findings.append(&mut findings);
-        let probes = match &prober {
+        let (probes, ends) = match &prober {
             Some((_, _, values)) if metrics.is_some() => {
                 let value = |key: &'static str| values.get(key).map_or(key, String::as_str);
-                self.probes((value(HEALTHY), value(REACHABLE)), endpoints, edge)
+                let probes = self.probes((value(HEALTHY), value(REACHABLE)), endpoints, edge);
+                let ends = values.get(CERTIFICATE).map(|module| self.ends(module));
+                (probes, ends.unwrap_or_default())
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), Vec::new()),
         };
         let collectors = Collectors {
             metrics: metrics.map(|(service, _, _)| service),
@@ -102,6 +108,7 @@ impl Finish<'_, '_, '_> {
             collectors,
             scrapes,
             probes,
+            ends,
         }
     }
 
@@ -189,6 +196,43 @@ impl Finish<'_, '_, '_> {
         probes
     }
 
+    /// Lists where certificates of the platform's authority are shown to its own services: one port of each service, at
+    /// which TLS begins at once and nobody has to show another certificate. What issues them renews all of them in one run.
+    fn ends(&self, module: &str) -> Vec<WebProbe> {
+        let mut ends = Vec::new();
+        if self.resolver.environment.tls.services != Some(ServicesTls::Internal) {
+            return ends;
+        }
+        for (at, all) in self.sized.iter().enumerate() {
+            for (position, sized) in all.iter().enumerate() {
+                let service = self.first[at] + position;
+                if self.drafts[at].guest || self.comes_and_goes(service) {
+                    continue;
+                }
+                // The protocols of databases have a word of their own before TLS.
+                let shown = sized.ports.iter().find(|(_, port)| {
+                    port.tls
+                        && !port.mutual
+                        && port.protocol != Protocol::Tcp
+                        && port.publish != Some(Publish::Host)
+                });
+                ends.extend(shown.map(|(name, port)| {
+                    let address = format!("{}:{}", sized.host(), port.number);
+                    WebProbe {
+                        service,
+                        asked: service,
+                        port: name.clone(),
+                        url: address.clone(),
+                        host: None,
+                        module: module.to_owned(),
+                        instance: address,
+                    }
+                }));
+            }
+        }
+        ends
+    }
+
     /// Returns the name of the proxy's port.
     fn edge_port(&self) -> Option<String> {
         let (component, provide) = self.edge.as_ref()?;
@@ -228,7 +272,7 @@ impl Finish<'_, '_, '_> {
             }
         }
         if let Some(prober) = &self.watched.collectors.probes {
-            for probe in &self.watched.probes {
+            for probe in self.watched.probes.iter().chain(&self.watched.ends) {
                 add(collector, prober.service, &prober.port);
                 add(prober.service, probe.asked, &probe.port);
             }
@@ -303,7 +347,12 @@ impl Finish<'_, '_, '_> {
                 let (at, sized) = self.sized_of(probe.service);
                 (self.drafts[at].name.as_str(), sized.name.as_str(), probe)
             });
+            let ends = self.watched.ends.iter().map(|probe| {
+                let (_, sized) = self.sized_of(probe.service);
+                (sized.name.as_str(), probe)
+            });
             ProbeJob {
+                ends: ends.collect(),
                 prober: format!("{}:{}", sized.host(), sized.ports[&prober.port].number),
                 path: &prober.path,
                 probes: probes.collect(),
