@@ -216,12 +216,16 @@ impl Compiler {
                     .push(service.name.clone());
             }
         }
-        let keep =
-            std::iter::once("secrets/").chain(platform.environment.keep.iter().map(String::as_str));
+        let encrypted = platform.environment.secrets.folder();
+        let encrypted = encrypted.map(|folder| format!("{folder}/"));
+        let keep = std::iter::once("secrets/")
+            .chain(encrypted.as_deref())
+            .chain(platform.environment.keep.iter().map(String::as_str));
         Meta {
             platform: platform.name.clone(),
             environment: platform.environment.name.clone(),
             target: platform.environment.target.to_string(),
+            store: platform.environment.secrets.word(),
             inputs,
             // What is not a path was refused by the topology's schema.
             keep: keep.filter_map(|path| Keep::parse(path).ok()).collect(),
