@@ -355,8 +355,6 @@ pub struct Component {
     pub unsupported: Option<Unsupported>,
     /// Options in effect.
     pub options: BTreeMap<String, Value>,
-    /// Texts that the user typed for it, with their places: options, environment variables, images.
-    pub typed: Vec<TypedText>,
     /// What users must know.
     pub notices: Vec<Notice>,
     /// Images that must not be used any more.
@@ -409,17 +407,6 @@ pub struct Operator {
     pub help: String,
     /// Labels of its Deployment, whose image tells its version; none where they are not known.
     pub labels: BTreeMap<String, String>,
-}
-
-/// A text that a user typed.
-#[derive(Clone, Debug)]
-pub struct TypedText {
-    /// Name of the option or variable.
-    pub name: String,
-    /// What was typed.
-    pub text: String,
-    /// Where.
-    pub place: Place,
 }
 
 /// An option's value that the chosen edition cannot do.
