@@ -12,8 +12,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use lakewright::blueprint::Library;
 use lakewright::bundle::secrets::base64;
 use support::{Run, lakewright, read, run, scratch, write};
+
+/// Files of a bundle: contents, and whether they are programs.
+type Contents = BTreeMap<String, (Vec<u8>, bool)>;
 
 /// What a value may look like in a file: as it is, and as programs write it.
 fn forms(value: &[u8]) -> Vec<Vec<u8>> {
@@ -132,6 +136,68 @@ fn secrets_of(bundle: &Path) -> BTreeMap<String, Vec<u8>> {
     secrets.retain(|name, _| name != ".gitignore");
     assert!(secrets.values().all(|value| value.len() >= 8));
     secrets
+}
+
+/// Whatever the store: pods ask for the same Secrets, and what others make of values is the user's.
+#[test]
+fn stores_change_nothing_that_pods_see() {
+    let topology = |store: &str| {
+        format!(
+            "[platform]\nname = \"small\"\ndomain = \"small.example.com\"\n\n[components.valkey]\n\n\
+             [environments.prod]\ntarget = \"kubernetes\"\nsecret_versions = {{ valkey-health = 3 }}\n{store}"
+        )
+    };
+    let bundle = |store: &str| {
+        let mut compiled = support::compile("platform.toml", &topology(store), Library::default());
+        assert_eq!(compiled.errors(), 0, "{}", compiled.text());
+        support::contents(&compiled.bundles["prod"])
+    };
+    let manifests = |files: &Contents| -> Contents {
+        let files = files.iter();
+        let files = files.filter(|(path, _)| path.starts_with("manifests/"));
+        let files = files.filter(|(path, _)| !path.contains("10-platform/"));
+        files
+            .map(|(path, file)| (path.clone(), file.clone()))
+            .collect()
+    };
+    let own = bundle("");
+    assert!(own.contains_key("secrets.sh"));
+    // The inventory has the digest of the topology.
+    let without_inventory = |mut files: Contents| {
+        files.retain(|path, _| path != "bundle.json" && path != "SHA256SUMS");
+        files
+    };
+    let said = bundle("secrets.store = \"script\"\n");
+    assert_eq!(without_inventory(own.clone()), without_inventory(said));
+    let age = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    for (store, script, kept) in [
+        (
+            "{ store = \"sealed-secrets\" }".to_owned(),
+            "seal.sh",
+            "\"sealed/\"",
+        ),
+        (
+            format!("{{ store = \"sops\", recipients = [\"{age}\"] }}"),
+            "sops.sh",
+            "\"encrypted/\"",
+        ),
+        (
+            "{ store = \"external-secrets\", name = \"vault\" }".to_owned(),
+            "apply.sh",
+            "\"secrets/\"",
+        ),
+    ] {
+        let files = bundle(&format!("secrets = {store}\n"));
+        assert_eq!(manifests(&own), manifests(&files), "{store}");
+        assert!(files.contains_key(script), "{store}");
+        let inventory = String::from_utf8_lossy(&files["bundle.json"].0).into_owned();
+        assert!(inventory.contains(kept), "{store}: {inventory}");
+        let objects = files.get("manifests/10-platform/10-secrets.yaml");
+        assert_eq!(objects.is_some(), store.contains("external"), "{store}");
+        if let Some((text, _)) = objects {
+            insta::assert_snapshot!(String::from_utf8_lossy(text));
+        }
+    }
 }
 
 /// What no output may repeat.

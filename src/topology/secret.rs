@@ -67,6 +67,9 @@ const GENERIC: &[&str] = &["value", "default", "text", "content", "data"];
 /// Tables whose keys are names of other things: of findings, needs, images, components, profiles.
 const NAMES: &[&str] = &["allow", "images", "mirrors", "needs", "owners", "profiles"];
 
+/// Keys of `alerting` whose values are addresses, which can be secrets that are given.
+const ADDRESSES: &[&str] = &["webhook", "heartbeat"];
+
 /// Keys of the topology's own whose names sound like secrets, and which are names of accounts, objects and keys elsewhere.
 const REFERENCES: &[[&str; 2]] = &[
     ["kubernetes", "disk_key"],
@@ -177,7 +180,7 @@ impl Scan {
         };
         match inner {
             ["components", component, ..] => finding = finding.component(*component),
-            ["alerting", ..] => {
+            ["alerting", rest @ ..] if rest.iter().any(|name| ADDRESSES.contains(name)) => {
                 finding = finding.help(
                     "keep it out of the topology: with `webhook = true`, or a heartbeat without `url`, it is a secret that is given",
                 );
