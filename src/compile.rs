@@ -70,7 +70,7 @@ impl Compiler {
 
     /// Reads a topology.
     pub fn read(&mut self, file: FileId) -> Option<Topology> {
-        match topology::parse(&self.sources, file) {
+        match topology::parse(&mut self.sources, file) {
             Ok(topology) => Some(topology),
             Err(findings) => {
                 self.findings.extend(findings);
@@ -89,13 +89,22 @@ impl Compiler {
         let mut compiled = Vec::new();
         let mut allows: BTreeMap<Place, (Allow, bool)> = BTreeMap::new();
         for name in names {
+            let of_it = |finding: &&Finding| {
+                let environment = finding.environment.as_deref();
+                environment.is_none_or(|environment| environment == *name)
+            };
+            let mut secrets: Vec<Finding> =
+                topology.secrets.iter().filter(of_it).cloned().collect();
             let layered = match layer(topology, name) {
                 Ok(layered) => layered,
                 Err(findings) => {
                     self.findings.extend(findings);
+                    self.findings.extend(secrets);
                     continue;
                 }
             };
+            let mut used = BTreeSet::new();
+            check::apply_allows(&mut secrets, &layered.allow, &mut used);
             let mut trace = if explain {
                 Trace::recording()
             } else {
@@ -112,11 +121,12 @@ impl Compiler {
                 Ok(platform) => platform,
                 Err(findings) => {
                     self.findings.extend(findings);
+                    self.findings.extend(secrets);
                     continue;
                 }
             };
             let mut findings = check::check(&platform);
-            let mut used = BTreeSet::new();
+            findings.extend(secrets);
             check::apply_allows(&mut findings, &layered.allow, &mut used);
             for (at, allow) in layered.allow.iter().enumerate() {
                 // One that stands for all environments is used when it is in one of them.
@@ -216,12 +226,16 @@ impl Compiler {
                     .push(service.name.clone());
             }
         }
-        let keep =
-            std::iter::once("secrets/").chain(platform.environment.keep.iter().map(String::as_str));
+        let encrypted = platform.environment.secrets.folder();
+        let encrypted = encrypted.map(|folder| format!("{folder}/"));
+        let keep = std::iter::once("secrets/")
+            .chain(encrypted.as_deref())
+            .chain(platform.environment.keep.iter().map(String::as_str));
         Meta {
             platform: platform.name.clone(),
             environment: platform.environment.name.clone(),
             target: platform.environment.target.to_string(),
+            store: platform.environment.secrets.word(),
             inputs,
             // What is not a path was refused by the topology's schema.
             keep: keep.filter_map(|path| Keep::parse(path).ok()).collect(),

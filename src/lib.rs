@@ -68,6 +68,7 @@ pub fn rules() -> Vec<&'static diagnostic::Rule> {
         &topology::layer::DANGLING_OVERRIDE,
         &topology::layer::DUPLICATE_NAME,
         &topology::layer::UNKNOWN_NAME,
+        &topology::secret::SECRET_IN_CLEAR,
         &tree::TOML_SYNTAX,
     ];
     rules.extend(check::CHECKS.iter().map(|check| check.rule));

@@ -26,13 +26,23 @@ pub struct SourceFile {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Bytes of it that are never shown: secrets.
+    pub hidden: Vec<Range<usize>>,
 }
 
 /// All files of one run.
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    /// Words that are never shown, the longest first.
+    hidden: Vec<String>,
 }
+
+/// What is shown in place of hidden words.
+const HIDDEN: &str = "***";
+
+/// Words that are shorter are hidden only where they are quoted: they may be parts of others.
+const SHORT: usize = 8;
 
 impl Sources {
     /// Adds a file and returns its id.
@@ -41,8 +51,44 @@ impl Sources {
         self.files.push(SourceFile {
             name: name.into(),
             text: text.into(),
+            hidden: Vec::new(),
         });
         id
+    }
+
+    /// Hides what stands somewhere in a file, and the words that it says, from all that is shown.
+    pub fn hide(&mut self, file: FileId, span: Range<usize>, words: &str) {
+        self.files[file.index()].hidden.push(span);
+        // As findings show it, where it has line breaks.
+        let quoted = crate::value::Value::from(words).to_string();
+        let inner = quoted.trim_matches('"');
+        for words in [words, inner].into_iter().filter(|words| !words.is_empty()) {
+            self.hidden.push(words.to_owned());
+        }
+        self.hidden
+            .sort_by_key(|words| std::cmp::Reverse(words.len()));
+        self.hidden.dedup();
+    }
+
+    /// Returns words without those that are hidden.
+    pub fn redacted(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for words in &self.hidden {
+            if words.len() >= SHORT {
+                text = text.replace(words, HIDDEN);
+            } else {
+                for quote in ['"', '`', '\''] {
+                    let shown = format!("{quote}{words}{quote}");
+                    text = text.replace(&shown, &format!("{quote}{HIDDEN}{quote}"));
+                }
+            }
+        }
+        text
+    }
+
+    /// Says whether something is hidden.
+    pub fn hides(&self) -> bool {
+        !self.hidden.is_empty()
     }
 
     /// Returns a file.

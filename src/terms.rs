@@ -83,6 +83,34 @@ words! {
 }
 
 words! {
+    /// Where the values of secrets are kept, and how they reach services.
+    SecretStore {
+        /// Files in `secrets/` of the bundle's folder. Compose.
+        Files = "files",
+        /// Secrets of the Swarm, made by a script from files. Swarm.
+        External = "external",
+        /// Secrets of the cluster, made by a script from files. Kubernetes.
+        Script = "script",
+        /// A store outside, which the External Secrets Operator reads. Kubernetes.
+        ExternalSecrets = "external-secrets",
+        /// Sealed Secrets: files that only the cluster can open. Kubernetes.
+        SealedSecrets = "sealed-secrets",
+        /// Files that SOPS encrypts for recipients of age, beside the target's own way. All targets.
+        Sops = "sops",
+    }
+}
+
+words! {
+    /// Kinds of objects that say how a store of secrets outside is reached.
+    StoreKind {
+        /// For all namespaces.
+        Cluster = "ClusterSecretStore",
+        /// For one namespace.
+        Namespace = "SecretStore",
+    }
+}
+
+words! {
     /// What runs jobs at their times where the target has no clock of its own.
     Scheduler {
         /// cron, by a crontab.

@@ -11,7 +11,7 @@ use super::kubernetes::{controller, telling};
 use super::order::Order;
 use crate::platform::{Kind, Platform, Service};
 use crate::template::header;
-use crate::terms::{SecretKind, Target};
+use crate::terms::{SecretKind, SecretStore, Target};
 
 /// The name of the script.
 pub(crate) const SCRIPT: &str = "bootstrap.sh";
@@ -26,7 +26,11 @@ struct Data {
     project: String,
     namespace: String,
     secrets: Vec<String>,
+    /// Files with sealed secrets.
+    sealed: Vec<String>,
     given: Vec<Wanted>,
+    /// Where values are kept; empty where the target keeps them.
+    store: &'static str,
     certificates: bool,
     builds: bool,
     /// Memory of the machine, in MiB, and what to say when it has less.
@@ -48,6 +52,8 @@ struct Data {
 #[derive(Serialize)]
 struct Wanted {
     path: String,
+    /// The file that is enough instead.
+    sealed: Option<String>,
     words: String,
 }
 
@@ -76,7 +82,10 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
 fn data(platform: &Platform) -> Data {
     let environment = &platform.environment;
     let is_given = |kind| kind == SecretKind::Given;
-    let secrets = platform.secrets.iter();
+    let store = environment.secrets.word();
+    // What an operator takes from a store outside is in no file here.
+    let outside = store == Some(SecretStore::ExternalSecrets);
+    let secrets = platform.secrets.iter().filter(|_| !outside);
     let probes: Vec<Vec<String>> = platform
         .services
         .iter()
@@ -115,9 +124,20 @@ fn data(platform: &Platform) -> Data {
             .filter(|secret| is_given(secret.kind))
             .map(|secret| Wanted {
                 path: format!("secrets/{}", secret.name),
+                sealed: environment
+                    .secrets
+                    .sealed(std::slice::from_ref(secret))
+                    .map(|(_, path)| path)
+                    .next(),
                 words: format!("secrets/{}: {}", secret.name, secret.purpose),
             })
             .collect(),
+        sealed: environment
+            .secrets
+            .sealed(&platform.secrets)
+            .map(|(_, path)| path)
+            .collect(),
+        store: store.map_or("", SecretStore::word),
         // On a cluster its own operator makes them.
         certificates: environment.target != Target::Kubernetes && !platform.certificates.is_empty(),
         builds: platform.components.iter().any(|component| {

@@ -11,6 +11,7 @@ pub mod kubernetes;
 pub mod matrix;
 mod order;
 pub mod readme;
+mod sops;
 pub mod subnets;
 pub mod swarm;
 pub(crate) mod tls;

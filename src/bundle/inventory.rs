@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::path::{BundlePath, PathError};
-use crate::terms::{Rotation, SecretKind, Token};
+use crate::terms::{Rotation, SecretKind, SecretStore, Token};
 
 /// The version of the format. It rises when an older Lakewright would misread a newer file.
 pub const SCHEMA: u32 = 1;
@@ -30,6 +30,9 @@ pub struct Inventory {
     pub environment: String,
     /// What the environment was compiled to: `compose`, `swarm` or `kubernetes`.
     pub target: String,
+    /// Where the values of secrets are kept, if not where the target itself keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<SecretStore>,
     /// What the bundle was made from, sorted by name.
     pub inputs: Vec<Input>,
     /// Files and folders in the bundle's folder that belong to the user. They are never written, nor missed in a

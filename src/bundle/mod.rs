@@ -22,6 +22,8 @@ pub use digest::Digest;
 use inventory::{Generator, Input, Inventory, Keep, Listed, SCHEMA, SecretSpec};
 pub use path::BundlePath;
 
+use crate::terms::SecretStore;
+
 /// The name of the inventory in a bundle.
 pub const INVENTORY: &str = "bundle.json";
 
@@ -116,6 +118,8 @@ pub struct Meta {
     pub environment: String,
     /// What the environment compiles to.
     pub target: String,
+    /// Where the values of secrets are kept, if not where the target itself keeps them.
+    pub store: Option<SecretStore>,
     /// What the bundle was made from.
     pub inputs: Vec<Input>,
     /// Files and folders that belong to the user.
@@ -207,6 +211,7 @@ impl Bundle {
             platform,
             environment,
             target,
+            store,
             mut inputs,
             mut keep,
             mut secrets,
@@ -223,6 +228,7 @@ impl Bundle {
             platform,
             environment,
             target,
+            store,
             inputs,
             keep,
             secrets,

@@ -21,7 +21,7 @@ use super::INVENTORY;
 use super::inventory::{Inventory, InventoryError, SecretSpec};
 use super::path::BundlePath;
 use crate::host::{Host, HostError, Kind, Look, PLAIN_FILE, Plain, shown};
-use crate::terms::{SecretKind, Target, is_alphabet};
+use crate::terms::{SecretKind, SecretStore, Target, is_alphabet};
 
 /// The folder of the secrets in a bundle's folder.
 pub const FOLDER: &str = "secrets";
@@ -253,9 +253,12 @@ fn new_value(host: &Host, folder: &Path, spec: &SecretSpec) -> Result<Option<Str
     Ok(key.map(|key| signed(token, &key)))
 }
 
-/// Reads the secrets of an inventory, sorted by name, with what it was made for, and refuses what could do harm: anyone
-/// may have edited it.
-fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, Option<Target>), SecretsError> {
+/// What a bundle was made for: its target, if that is known here, and where values are kept, if not where that keeps them.
+type MadeFor = (Option<Target>, Option<SecretStore>);
+
+/// Reads the secrets of an inventory, sorted by name, with what it was made for, and refuses what could do harm: anyone may
+/// have edited it.
+fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, MadeFor), SecretsError> {
     let unusable = |reason| SecretsError::Inventory {
         path: path.to_owned(),
         reason,
@@ -267,7 +270,7 @@ fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, Option<Target>),
         return Err(unusable(None));
     };
     let inventory = Inventory::parse(&text).map_err(|error| unusable(Some(error)))?;
-    let target = Target::from_word(&inventory.target);
+    let made_for = (Target::from_word(&inventory.target), inventory.store);
     let mut specs = inventory.secrets;
     specs.sort();
     let made: BTreeSet<String> = specs
@@ -310,7 +313,7 @@ fn listed(host: &Host, path: &Path) -> Result<(Vec<SecretSpec>, Option<Target>),
             return Err(SecretsError::Alphabet(spec.name.clone()));
         }
     }
-    Ok((specs, target))
+    Ok((specs, made_for))
 }
 
 /// Makes the folder if it is missing, hides it from git, and removes what a killed run did not finish.

@@ -97,7 +97,7 @@ fn entry<'a>(finding: &'a Finding, locator: &Locator<'a>) -> Entry<'a> {
 fn location<'a>(place: &Place, locator: &Locator<'a>) -> Location<'a> {
     let spot = locator.spot(place);
     let path = match place {
-        Place::Path { path, .. } => Some(path.to_string()).filter(|path| !path.is_empty()),
+        Place::Path { path, .. } => Some(locator.shown(path)).filter(|path| !path.is_empty()),
         Place::Span { .. } | Place::File { .. } => None,
     };
     Location {

@@ -22,6 +22,8 @@ pub struct Spot<'a> {
     pub file_name: &'a str,
     /// The whole text of the file.
     pub text: &'a str,
+    /// Bytes of it that are not shown.
+    pub hidden: &'a [Range<usize>],
     /// The bytes meant: inside of `text`, on character boundaries, empty between two characters.
     pub span: Range<usize>,
     /// The line the span starts in, from 1.
@@ -77,6 +79,7 @@ impl<'a> Locator<'a> {
         Spot {
             file_name: &self.sources.file(id).name,
             text,
+            hidden: &self.sources.file(id).hidden,
             span,
             line,
             column,
@@ -84,6 +87,11 @@ impl<'a> Locator<'a> {
             end_column,
             whole,
         }
+    }
+
+    /// Writes a key path without words that are hidden.
+    pub fn shown(&self, path: &KeyPath) -> String {
+        self.sources.redacted(&path.to_string())
     }
 
     fn table(&self, id: FileId) -> &DeTable<'a> {

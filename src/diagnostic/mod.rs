@@ -172,8 +172,13 @@ impl Finding {
 
 /// Sorts findings by file, place and code, and drops repetitions.
 ///
-/// A finding that several environments share is said once, without an environment.
+/// A finding that several environments share is said once, without an environment. Words that look like secrets are taken out.
 pub fn arrange(findings: &mut Vec<Finding>, sources: &crate::source::Sources) {
+    if sources.hides() {
+        for finding in findings.iter_mut() {
+            redact(finding, sources);
+        }
+    }
     let locator = locate::Locator::new(sources);
     findings.sort_by_cached_key(|finding| {
         let spot = locator.spot(&finding.place);
@@ -200,6 +205,19 @@ pub fn arrange(findings: &mut Vec<Finding>, sources: &crate::source::Sources) {
         kept.push(finding);
     }
     *findings = kept;
+}
+
+fn redact(finding: &mut Finding, sources: &crate::source::Sources) {
+    let words = [
+        Some(&mut finding.message),
+        finding.label.as_mut(),
+        finding.cause.as_mut(),
+        finding.help.as_mut(),
+    ];
+    let related = finding.related.iter_mut().map(|(_, words)| words);
+    for words in words.into_iter().flatten().chain(related) {
+        *words = sources.redacted(words);
+    }
 }
 
 /// Finds the nearest known name, for "did you mean".

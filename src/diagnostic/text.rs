@@ -159,6 +159,8 @@ struct View<'a> {
     file: FileId,
     file_name: &'a str,
     text: &'a str,
+    /// Bytes of the text that are not shown.
+    hidden: &'a [Range<usize>],
     /// The first line of the view.
     line: usize,
     last_line: usize,
@@ -181,6 +183,7 @@ impl<'a> View<'a> {
             file,
             file_name: spot.file_name,
             text: spot.text,
+            hidden: spot.hidden,
             line: spot.line,
             last_line: spot.line,
             bytes: line_of(spot),
@@ -215,12 +218,14 @@ impl<'a> View<'a> {
     /// Only the lines of the view are handed over: the renderer reads all that it gets, for every finding anew.
     fn snippet(&self) -> Element<'a> {
         let start = self.bytes.start;
-        let cleaned_length = |end: usize| clean_source(&self.text[start..end]).len();
+        let shown =
+            |end: usize| clean_source(&without(self.text, start..end, self.hidden)).into_owned();
+        let cleaned_length = |end: usize| shown(end).len();
         let annotations = self.marks.iter().map(|mark| {
             let span = cleaned_length(mark.span.start)..cleaned_length(mark.span.end);
             mark.kind.span(span).label(mark.label.map(clean_line))
         });
-        Snippet::source(clean_source(&self.text[self.bytes.clone()]))
+        Snippet::source(shown(self.bytes.end))
             .path(clean_line(self.file_name))
             .line_start(self.line)
             .annotations(annotations)
@@ -296,6 +301,25 @@ fn clean_line(text: &str) -> Cow<'_, str> {
 fn clean(text: &str) -> String {
     let text = text.trim_end().replace("\r\n", "\n").replace('\t', "    ");
     replace(&text, |letter| letter == '\n').into_owned()
+}
+
+/// Returns a part of a text with a `*` for every character that is not shown, but for quotes around it.
+fn without<'t>(text: &'t str, part: Range<usize>, hidden: &[Range<usize>]) -> Cow<'t, str> {
+    let touches = |span: &&Range<usize>| span.start < part.end && part.start < span.end;
+    let spans: Vec<&Range<usize>> = hidden.iter().filter(touches).collect();
+    if spans.is_empty() {
+        return Cow::Borrowed(&text[part]);
+    }
+    let is_hidden = |at: usize| spans.iter().any(|span| span.contains(&at));
+    let shown = text[part.clone()].char_indices().map(|(at, letter)| {
+        let is_kept = matches!(letter, '\n' | '\r' | '"' | '\'');
+        if !is_kept && is_hidden(part.start + at) {
+            '*'
+        } else {
+            letter
+        }
+    });
+    Cow::Owned(shown.collect())
 }
 
 /// Makes source lines safe; their newlines and tabs are the renderer's to deal with.

@@ -6,8 +6,6 @@ use crate::source::Place;
 use crate::terms::{AlertSeverity, Weekday};
 use crate::units::Seconds;
 
-use super::TypedText;
-
 /// The receiver that is told what no route takes.
 pub const DEFAULT_RECEIVER: &str = "default";
 
@@ -43,8 +41,6 @@ pub struct Alerting {
     pub sender: Option<String>,
     /// The component that finds out what is wrong, if there is one.
     pub watcher: Option<String>,
-    /// Texts that must be no secrets.
-    pub typed: Vec<TypedText>,
 }
 
 /// The server that sends mail.

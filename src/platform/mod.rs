@@ -19,7 +19,8 @@ use crate::source::Place;
 use crate::terms::{
     Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, KeyKind, Layer,
     Locale, NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation,
-    ScaleMetric, Scheduler, SecretKind, ServicesTls, Size, StorageKind, Target, Token, Zone,
+    ScaleMetric, Scheduler, SecretKind, SecretStore, ServicesTls, Size, StorageKind, StoreKind,
+    Target, Token, Zone,
 };
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
@@ -107,6 +108,8 @@ pub struct Environment {
     pub registry: Option<String>,
     /// Where images are pulled from, and by which digest.
     pub pins: pins::Pins,
+    /// Where the values of secrets are kept.
+    pub secrets: Store,
     /// Where certificates come from, and how long they are good.
     pub tls: Tls,
     /// The cluster, on Kubernetes.
@@ -126,6 +129,79 @@ impl Environment {
     /// Says whether the target itself lets the outside in, rather than a component.
     pub fn has_gateway(&self) -> bool {
         self.cluster.as_ref().is_some_and(|cluster| cluster.mesh)
+    }
+}
+
+/// Where the values of secrets are kept, and what is to be known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Store {
+    /// Where the target keeps them: files, and what a script makes of them.
+    Target,
+    /// Outside, where the External Secrets Operator reads them.
+    Remote(RemoteStore),
+    /// In files that only the cluster can open.
+    Sealed,
+    /// In files that SOPS encrypts for these recipients of age, beside the target's own way.
+    Sops(Vec<String>),
+}
+
+impl Store {
+    /// Returns the word that it has in a topology; none for the target's own.
+    pub fn word(&self) -> Option<SecretStore> {
+        match self {
+            Self::Target => None,
+            Self::Remote(_) => Some(SecretStore::ExternalSecrets),
+            Self::Sealed => Some(SecretStore::SealedSecrets),
+            Self::Sops(_) => Some(SecretStore::Sops),
+        }
+    }
+
+    /// Returns the folder of a bundle that holds values which are encrypted, if there is one. What is in it differs each
+    /// time it is made, so that it is the user's.
+    pub fn folder(&self) -> Option<&'static str> {
+        match self {
+            Self::Target | Self::Remote(_) => None,
+            Self::Sealed => Some("sealed"),
+            Self::Sops(_) => Some("encrypted"),
+        }
+    }
+}
+
+impl Store {
+    /// Lists the sealed files that there must be for these secrets, each with the name of its object; none in other stores.
+    pub fn sealed<'s>(
+        &self,
+        secrets: &'s [Secret],
+    ) -> impl Iterator<Item = (String, String)> + use<'s> {
+        let folder = self.folder().filter(|_| *self == Self::Sealed);
+        let secrets = secrets.iter().filter(move |_| folder.is_some());
+        secrets.map(move |secret| {
+            let object = secret.object();
+            let path = format!("{}/{object}.yaml", folder.unwrap_or_default());
+            (object, path)
+        })
+    }
+}
+
+/// A store of secrets outside, as the External Secrets Operator knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RemoteStore {
+    /// Name of the object that says how it is reached.
+    pub name: String,
+    /// Kind of that object.
+    pub kind: StoreKind,
+    /// What keys begin with; may be empty.
+    pub prefix: String,
+    /// The field of an entry that holds the value, if not the whole entry.
+    pub property: Option<String>,
+    /// How often the operator looks for another value, if it does.
+    pub refresh: Option<Seconds>,
+}
+
+impl RemoteStore {
+    /// Returns the key of a secret in the store.
+    pub fn key(&self, secret: &Secret) -> String {
+        format!("{}{}", self.prefix, secret.object())
     }
 }
 
@@ -288,8 +364,6 @@ pub struct Component {
     pub unsupported: Option<Unsupported>,
     /// Options in effect.
     pub options: BTreeMap<String, Value>,
-    /// Texts that the user typed for it, with their places: options, environment variables, images.
-    pub typed: Vec<TypedText>,
     /// What users must know.
     pub notices: Vec<Notice>,
     /// Images that must not be used any more.
@@ -344,17 +418,6 @@ pub struct Operator {
     pub help: String,
     /// Labels of its Deployment, whose image tells its version; none where they are not known.
     pub labels: BTreeMap<String, String>,
-}
-
-/// A text that a user typed.
-#[derive(Clone, Debug)]
-pub struct TypedText {
-    /// Name of the option or variable.
-    pub name: String,
-    /// What was typed.
-    pub text: String,
-    /// Where.
-    pub place: Place,
 }
 
 /// An option's value that the chosen edition cannot do.

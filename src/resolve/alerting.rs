@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use super::{Resolver, collect};
 use crate::diagnostic::{Finding, suggest};
 use crate::names;
-use crate::platform::TypedText;
 use crate::platform::alerting::{
     Address, AlertRule, Alerting, DEFAULT_RECEIVER, Heartbeat, Mail, Pulse, QuietHours, Receiver,
     Route,
@@ -185,7 +184,6 @@ impl Resolver<'_, '_> {
             rules: rules(given),
             sender: self.provider_of(ALERTS),
             watcher: self.provider_of(METRICS),
-            typed: typed(given),
             receivers,
         }
     }
@@ -313,34 +311,4 @@ fn rules(given: &LayeredAlerting) -> Vec<AlertRule> {
                 .map(|component| component.value.clone()),
         })
         .collect()
-}
-
-/// Returns the addresses that the user typed: they can have a secret in them.
-fn typed(given: &LayeredAlerting) -> Vec<TypedText> {
-    let mut typed = Vec::new();
-    let mut note = |name: String, text: &str, place: &crate::source::Place| {
-        typed.push(TypedText {
-            name,
-            text: text.to_owned(),
-            place: place.clone(),
-        });
-    };
-    for (name, receiver) in &given.receivers {
-        if let Some(Sourced {
-            value: Some(url),
-            place,
-            ..
-        }) = &receiver.webhook
-        {
-            note(format!("alerting.receivers.{name}.webhook"), url, place);
-        }
-    }
-    if let Some(url) = given
-        .heartbeat
-        .as_ref()
-        .and_then(|heartbeat| heartbeat.url.as_ref())
-    {
-        note("alerting.heartbeat.url".to_owned(), &url.value, &url.place);
-    }
-    typed
 }

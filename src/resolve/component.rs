@@ -13,13 +13,12 @@ use crate::blueprint::{Blueprint, FAULTY_BLUEPRINT};
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::backup::{Backup, Plan};
 use crate::platform::identity::Identity;
-use crate::platform::{LackingFeature, TypedText, Unsupported};
+use crate::platform::{LackingFeature, Unsupported};
 use crate::schema::{ILLEGAL_VALUE, Schema};
 use crate::source::Place;
 use crate::terms::{Locale, Size, Target};
 use crate::topology::backup::LayeredPlan;
 use crate::topology::layer::{LayeredComponent, UNKNOWN_NAME, replicas_value};
-use crate::tree::Tree;
 use crate::units::{Bytes, MilliCpu, Seconds};
 use crate::value::Value;
 
@@ -42,7 +41,6 @@ pub(super) struct Draft<'a> {
     /// Position of the component that brings it, once that is known.
     pub(super) inside: Option<usize>,
     pub(super) lacking: Vec<LackingFeature>,
-    pub(super) typed: Vec<TypedText>,
     pub(super) options: BTreeMap<String, Value>,
     /// When copies of it are made, if they are.
     pub(super) backup: Option<Plan>,
@@ -214,7 +212,6 @@ pub(super) fn draft<'a>(
     Draft {
         name: name.to_owned(),
         place,
-        typed: layered.map(typed).unwrap_or_default(),
         layered,
         added_for: None,
         version,
@@ -339,37 +336,6 @@ fn lacking(
         }
     }
     lacking
-}
-
-/// Collects the texts that a user typed for a component, with their places.
-fn typed(layered: &LayeredComponent) -> Vec<TypedText> {
-    fn walk(name: &str, tree: &Tree, found: &mut Vec<TypedText>) {
-        if let Some(text) = tree.text() {
-            found.push(TypedText {
-                name: name.to_owned(),
-                text: text.to_owned(),
-                place: tree.place.clone(),
-            });
-        }
-        tree.items().iter().for_each(|item| walk(name, item, found));
-        tree.entries()
-            .for_each(|(key, item)| walk(key, item, found));
-    }
-    let mut found = Vec::new();
-    layered
-        .options
-        .entries()
-        .for_each(|(key, tree)| walk(key, tree, &mut found));
-    for service in layered.services.values() {
-        for (name, value) in &service.env {
-            found.push(TypedText {
-                name: name.clone(),
-                text: value.value.clone(),
-                place: value.place.clone(),
-            });
-        }
-    }
-    found
 }
 
 /// Makes the JSON Schema of a blueprint's options.

@@ -14,6 +14,7 @@ mod place;
 pub mod query;
 mod render;
 mod service;
+mod store;
 mod tls;
 pub mod trace;
 pub mod wire;
@@ -695,6 +696,7 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             .registry
             .as_ref()
             .map(|registry| registry.value.clone()),
+        secrets: store::resolve(layered, trace, findings),
         tls: tls::resolve(layered, trace, findings),
         cluster,
         profiles: layered

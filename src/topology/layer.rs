@@ -13,7 +13,7 @@ use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::source::{FileId, Place};
 use crate::terms::{
     AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, PublicTls,
-    Scheduler, ServicesTls, Size, StorageKind, Target,
+    Scheduler, SecretStore, ServicesTls, Size, StorageKind, StoreKind, Target,
 };
 use crate::tree::{Node, Tree};
 use crate::units::{Bytes, MilliCpu, Seconds};
@@ -107,6 +107,8 @@ pub struct Layered {
     pub mirrors: BTreeMap<String, Sourced<String>>,
     /// Versions of secrets by name.
     pub secret_versions: BTreeMap<String, Sourced<u32>>,
+    /// Where the values of secrets are kept.
+    pub secrets: LayeredSecrets,
     /// Certificates.
     pub tls: LayeredTls,
     /// What only Kubernetes has.
@@ -185,6 +187,25 @@ pub struct LayeredStorage {
     pub server: Option<String>,
     /// Exported folder.
     pub path: Option<String>,
+}
+
+/// Where the values of secrets are kept, as far as the user described it.
+#[derive(Clone, Debug, Default)]
+pub struct LayeredSecrets {
+    /// The store.
+    pub store: Option<Sourced<SecretStore>>,
+    /// External Secrets: name of what says how the store is reached.
+    pub name: Option<Sourced<String>>,
+    /// External Secrets: its kind.
+    pub kind: Option<Sourced<StoreKind>>,
+    /// External Secrets: what keys begin with.
+    pub prefix: Option<Sourced<String>>,
+    /// External Secrets: the field of an entry.
+    pub property: Option<Sourced<String>>,
+    /// External Secrets: how often the operator looks.
+    pub refresh: Option<Sourced<Seconds>>,
+    /// SOPS: public keys of age.
+    pub recipients: Option<Sourced<Vec<String>>>,
 }
 
 /// Certificates, as far as the user described them.
@@ -566,6 +587,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
                 Some((name.to_owned(), Sourced::from_tree(tree, version)))
             })
             .collect(),
+        secrets: read_secrets(environment.get("secrets")),
         tls: read_tls(environment.get("tls")),
         kubernetes,
         profiles,
@@ -580,6 +602,22 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
         components: read,
         left_out,
     })
+}
+
+fn read_secrets(tree: Option<&Tree>) -> LayeredSecrets {
+    let of = |key: &str| tree.and_then(|tree| tree.get(key));
+    LayeredSecrets {
+        store: word(of("store"), SecretStore::from_word),
+        name: text(of("name")),
+        kind: word(of("kind"), StoreKind::from_word),
+        prefix: text(of("prefix")),
+        property: text(of("property")),
+        refresh: word(of("refresh"), Seconds::parse),
+        recipients: of("recipients").map(|tree| {
+            let recipients = texts(Some(tree)).into_iter().map(|text| text.value);
+            Sourced::from_tree(tree, recipients.collect())
+        }),
+    }
 }
 
 fn read_tls(tree: Option<&Tree>) -> LayeredTls {

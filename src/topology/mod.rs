@@ -9,6 +9,7 @@ pub mod backup;
 pub mod edit;
 pub mod identity;
 pub mod layer;
+pub mod secret;
 pub mod written;
 
 use std::sync::LazyLock;
@@ -46,14 +47,23 @@ pub struct Topology {
     pub file: FileId,
     /// What it says.
     pub tree: Tree,
+    /// What in it looks like a secret.
+    pub secrets: Vec<Finding>,
 }
 
-/// Reads a topology.
+/// Reads a topology, and hides what in it looks like a secret.
 ///
 /// # Errors
-/// Every syntax error, or else every fault against the schema.
-pub fn parse(sources: &Sources, file: FileId) -> Result<Topology, Vec<Finding>> {
-    let tree = Tree::parse(sources, file)?;
+/// Every syntax error, or else every fault against the schema; and with them what looks like a secret.
+pub fn parse(sources: &mut Sources, file: FileId) -> Result<Topology, Vec<Finding>> {
+    let secrets = secret::find(sources, file);
+    let tree = match Tree::parse(sources, file) {
+        Ok(tree) => tree,
+        Err(mut findings) => {
+            findings.extend(secrets);
+            return Err(findings);
+        }
+    };
     let mut findings = SCHEMA.validate(&tree);
     let places = ["components"].into_iter().map(|key| tree.get(key)).chain(
         tree.get("environments")
@@ -77,8 +87,13 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<Topology, Vec<Finding>> 
         }
     }
     if findings.is_empty() {
-        Ok(Topology { file, tree })
+        Ok(Topology {
+            file,
+            tree,
+            secrets,
+        })
     } else {
+        findings.extend(secrets);
         Err(findings)
     }
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 
 use crate::terms::{
     AlertSeverity, Availability, Cloud, DiskClass, GatewayApi, GitOps, Locale, Login, PublicTls,
-    Scheduler, ServicesTls, Size, StorageKind, Target, Weekday,
+    Scheduler, SecretStore, ServicesTls, Size, StorageKind, StoreKind, Target, Weekday,
 };
 use crate::value::Value;
 
@@ -290,6 +290,9 @@ pub struct Environment {
     #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 9999 }))]
     #[schemars(extend("examples" = [{ "superset-secret-key": 2 }]))]
     secret_versions: Option<BTreeMap<String, i64>>,
+    /// Where the values of secrets are kept, and how they reach services.
+    #[schemars(extend("examples" = [{ "store": "external-secrets", "name": "vault", "prefix": "lakehouse/prod/" }]))]
+    secrets: Option<Secrets>,
     /// Certificates: whose, and how long they are good.
     #[schemars(extend("examples" = [{ "public": "internal" }]))]
     tls: Option<Tls>,
@@ -343,6 +346,41 @@ struct ProfileTable {
     start: Vec<String>,
     /// Components that it leaves no room for: they are stopped before it starts.
     stop: Option<Vec<String>>,
+}
+
+/// Where the values of secrets are kept, and how they reach services. Here are names only, never a value.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// The store. On compose `files` in the bundle's folder, on swarm `external`, secrets of the Swarm that a script makes of
+    /// such files, on kubernetes `script`, Secrets that a script makes of them, unless given. On kubernetes also
+    /// `external-secrets`, a store outside that the External Secrets Operator reads, and `sealed-secrets`. On every target
+    /// `sops`: files that git may hold, beside the target's own way.
+    #[schemars(extend("examples" = ["external-secrets"]))]
+    store: Option<SecretStore>,
+    /// External Secrets: name of the SecretStore or ClusterSecretStore, which exists.
+    #[schemars(extend("format" = "name", "examples" = ["vault"]))]
+    name: Option<String>,
+    /// External Secrets: what that is.
+    #[schemars(extend("default" = "ClusterSecretStore", "examples" = ["SecretStore"]))]
+    kind: Option<StoreKind>,
+    /// External Secrets: what the keys in the store begin with. A secret's name and version follow: `superset-secret-key-v1`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9/_.-]{0,199}$"))]
+    #[schemars(extend("examples" = ["lakehouse/prod/"]))]
+    prefix: Option<String>,
+    /// External Secrets: the field of an entry that holds the value, where entries have fields; the whole entry unless given.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"))]
+    #[schemars(extend("examples" = ["value"]))]
+    property: Option<String>,
+    /// External Secrets: how often the operator looks for another value, and replaces the one in the cluster. Never unless
+    /// given: a new value is then a new version of the secret, which restarts what reads it.
+    #[schemars(extend("format" = "duration", "examples" = ["1h"]))]
+    refresh: Option<String>,
+    /// SOPS: public keys of age that values are encrypted for.
+    #[schemars(extend("items" = { "type": "string", "format": "age-recipient" }))]
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    #[schemars(extend("examples" = [["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]]))]
+    recipients: Option<Vec<String>>,
 }
 
 /// Certificates of the platform's services.

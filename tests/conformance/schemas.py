@@ -14,9 +14,11 @@ KUBERNETES = "kubernetes_validate"
 # Modules of projects, and where in them definitions of custom resources are. Of Istio's older versions of a kind, none is wanted:
 # they are in the same definitions.
 CUSTOM = {
+    "github.com/bitnami-labs/sealed-secrets": "helm/sealed-secrets/crds/*.yaml",
     "github.com/cert-manager/cert-manager": "deploy/crds/*.yaml",
     "github.com/cloudnative-pg/cloudnative-pg": "config/crd/bases/*.yaml",
     "github.com/cloudnative-pg/plugin-barman-cloud": "config/crd/bases/*.yaml",
+    "github.com/external-secrets/external-secrets": "config/crds/bases/external-secrets.io_*.yaml",
     "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/*.yaml",
     "istio.io/api": "kubernetes/customresourcedefinitions.gen.yaml",
     "sigs.k8s.io/gateway-api": "config/crd/standard/*.yaml",

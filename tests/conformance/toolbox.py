@@ -59,6 +59,7 @@ GO = {
 # Go programs that share most of what they are made of, and so are built together: the folder of their module, whose tool
 # lines name their packages, and what Go calls the program.
 GO_TOGETHER = {
+    "age-keygen": ("secrets", "age-keygen"),
     "alertmanager": ("monitoring", "alertmanager"),
     "amtool": ("monitoring", "amtool"),
     "blackbox_exporter": ("monitoring", "blackbox_exporter"),
@@ -70,6 +71,7 @@ GO_TOGETHER = {
     "kube-scheduler": ("kubernetes", "kube-scheduler"),
     "kubeconform": ("kubernetes", "kubeconform"),
     "kubectl": ("kubernetes", "kubectl"),
+    "kubeseal": ("secrets", "kubeseal"),
     "kwok": ("kubernetes", "kwok"),
     "netpolicy": ("kubernetes", "netpolicy"),
     "nginx-prometheus-exporter": ("monitoring", "nginx-prometheus-exporter"),
@@ -79,6 +81,7 @@ GO_TOGETHER = {
     "promtool": ("monitoring", "promtool"),
     "pushgateway": ("monitoring", "pushgateway"),
     "redis_exporter": ("monitoring", "redis_exporter"),
+    "sops": ("secrets", "sops"),
     "statsd_exporter": ("monitoring", "statsd_exporter"),
 }
 

@@ -140,6 +140,11 @@ const TABLES: &[(&str, &str, &str)] = &[
         "`server` and `path` are needed for `nfs`.",
     ),
     (
+        "[environments.NAME.secrets]",
+        "/properties/environments/additionalProperties/properties/secrets",
+        "Which store for which target, and what there is to do: [secrets.md](../secrets.md).",
+    ),
+    (
         "[environments.NAME.tls]",
         "/properties/environments/additionalProperties/properties/tls",
         "How certificates are made, handed out and renewed: [tls.md](../tls.md).",
@@ -209,6 +214,13 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
         "`127.0.0.1` on compose, else `0.0.0.0`",
     ),
     ("[environments.NAME]", "storage", "local"),
+    (
+        "[environments.NAME.secrets]",
+        "store",
+        "`files` on compose, `external` on swarm, `script` on kubernetes",
+    ),
+    ("[environments.NAME.secrets]", "property", "the whole entry"),
+    ("[environments.NAME.secrets]", "refresh", "never"),
     (
         "[environments.NAME.tls]",
         "public",

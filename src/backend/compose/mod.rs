@@ -77,6 +77,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
     super::bootstrap::add(platform, &mut files);
+    super::sops::add(platform, &mut files);
     tls::add(platform, &mut files);
     files.ignore_secrets(place);
     matrix::add(platform, matrix::docker(platform), &mut files);

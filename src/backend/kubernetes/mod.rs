@@ -23,6 +23,7 @@ mod readme;
 mod scripts;
 mod service;
 mod storage;
+mod store;
 #[cfg(test)]
 mod tests;
 mod tracing;
@@ -83,6 +84,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
     super::bootstrap::add(platform, &mut files);
+    super::sops::add(platform, &mut files);
     files.ignore_secrets(place);
     images::add(platform, &mut files);
     files.finish()
@@ -215,6 +217,7 @@ impl Manifests {
             None,
             certificates::authority(context),
         );
+        add(PLATFORM, "10-secrets", None, store::objects(context));
         add(PLATFORM, "20-mesh", None, mesh::platform(context));
         let mut gateway = gateway::platform(context);
         gateway.extend(mesh::gateway(context));

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::object::Object;
-use super::{Context, tracing};
+use super::{Context, store, tracing};
+use crate::platform::Store;
 use crate::template::{header, to_yaml};
 
 /// Something that a cluster must have for a bundle of this target.
@@ -33,6 +34,8 @@ pub(super) enum ToldBy<T> {
 }
 
 const MESH: &str = "Istio";
+
+const SEALED: &str = "Sealed Secrets";
 
 /// What bundles of this target need. Labels of Deployments: the charts istiod 1.30 and cert-manager 1.21.
 const KNOWN: &[Known] = &[
@@ -69,6 +72,22 @@ const KNOWN: &[Known] = &[
             "app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller",
         ),
     },
+    // The first whose targets can be told when they are refreshed and never change; labels of its chart.
+    Known {
+        name: "External Secrets Operator",
+        groups: &["external-secrets.io"],
+        version: "1.0",
+        help: "https://external-secrets.io/latest/introduction/getting-started (chart external-secrets)",
+        told_by: ToldBy::Deployment("app.kubernetes.io/name=external-secrets"),
+    },
+    // The first that keeps `immutable` of what it opens. Its objects are made by seal.sh.
+    Known {
+        name: SEALED,
+        groups: &[store::SEALED.0],
+        version: "0.18",
+        help: "https://github.com/bitnami-labs/sealed-secrets (chart sealed-secrets)",
+        told_by: ToldBy::Deployment("app.kubernetes.io/name=sealed-secrets"),
+    },
     // What the objects were made for.
     Known {
         name: "Prometheus operator",
@@ -82,6 +101,7 @@ const KNOWN: &[Known] = &[
 /// Conditions of the target's own kinds that say that an object is up: group, kind, condition.
 const CONDITIONS: &[(&str, &str, &str)] = &[
     ("cert-manager.io", "Certificate", "Ready"),
+    ("external-secrets.io", store::KIND, "Ready"),
     ("gateway.networking.k8s.io", "Gateway", "Programmed"),
 ];
 
@@ -127,6 +147,12 @@ pub(super) fn list<'o>(
             .entry(object.api_version().to_owned())
             .or_default()
             .insert(object.kind().to_owned());
+    }
+    let (group, version, kind) = store::SEALED;
+    if context.platform.environment.secrets == Store::Sealed {
+        let kinds = BTreeSet::from([kind.to_owned()]);
+        let apis = BTreeMap::from([(format!("{group}/{version}"), kinds)]);
+        by_group.insert(group, apis);
     }
     let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
     for known in KNOWN {

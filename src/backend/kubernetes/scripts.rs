@@ -10,9 +10,11 @@ use serde_json::Value as Json;
 
 use super::object::Object;
 use super::prerequisites::{self, Needed, ToldBy};
-use super::{CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config, gateway};
+use super::{
+    CLUSTER, Context, MANIFESTS, Manifests, PLATFORM, availability, config, gateway, store,
+};
 use crate::backend::{Files, images};
-use crate::platform::{Component, KUBERNETES_VERSIONS, Platform};
+use crate::platform::{Component, KUBERNETES_VERSIONS, Platform, Store};
 use crate::template::header;
 use crate::terms::PodSecurity;
 
@@ -43,7 +45,15 @@ pub(super) fn add(context: &Context<'_>, manifests: &Manifests, files: &mut File
     files.add_script("preflight.sh", template, &data, place);
     if !context.platform.secrets.is_empty() {
         let data = secrets(context, manifests);
-        files.add_script("secrets.sh", include_str!("secrets.sh.tera"), &data, place);
+        let (path, template) = match context.platform.environment.secrets {
+            Store::Target | Store::Sops(_) => ("secrets.sh", include_str!("secrets.sh.tera")),
+            Store::Sealed => ("seal.sh", include_str!("seal.sh.tera")),
+            // The operator makes them.
+            Store::Remote(_) => ("", ""),
+        };
+        if !path.is_empty() {
+            files.add_script(path, template, &data, place);
+        }
     }
     if context.cluster.mesh {
         files.add(
@@ -72,6 +82,10 @@ struct Apply {
     hash_pattern: &'static str,
     cluster: Option<String>,
     platform: Option<String>,
+    /// Files with sealed secrets.
+    sealed: Vec<String>,
+    /// What makes the Secrets that pods cannot start without.
+    makers: Vec<Wait>,
     waves: Vec<Wave>,
     /// What the outside decides upon.
     opens: Vec<Wait>,
@@ -107,9 +121,15 @@ fn apply(context: &Context<'_>, manifests: &Manifests) -> Apply {
     let ready = ready(context);
     let mut waves: BTreeMap<usize, Wave> = BTreeMap::new();
     let mut opens = Vec::new();
+    let mut makers = Vec::new();
     for manifest in &manifests.0 {
         let Some(number) = manifest.wave else {
-            opens.extend(manifest.objects.iter().filter_map(open));
+            let (first, other): (Vec<&Object>, Vec<&Object>) = manifest
+                .objects
+                .iter()
+                .partition(|object| object.kind() == store::KIND);
+            makers.extend(first.into_iter().filter_map(open));
+            opens.extend(other.into_iter().filter_map(open));
             continue;
         };
         let wave = waves.entry(number).or_default();
@@ -145,8 +165,19 @@ fn apply(context: &Context<'_>, manifests: &Manifests) -> Apply {
         let objects = manifests.objects().filter(|object| object.kind() == kind);
         objects.map(|object| object.name().to_owned()).collect()
     };
+    let platform = context.platform;
+    let sealed = platform.environment.secrets.sealed(&platform.secrets);
+    let sealed: Vec<(String, String)> = sealed.collect();
+    let (group, version, kind) = store::SEALED;
+    makers.extend(sealed.iter().map(|(object, _)| Wait {
+        seconds: OUTSIDE,
+        condition: "Synced".to_owned(),
+        object: format!("{kind}.{version}.{group}/{object}"),
+    }));
     Apply {
         header: header("the topology"),
+        sealed: sealed.into_iter().map(|(_, path)| path).collect(),
+        makers,
         namespace: context.cluster.namespace.clone(),
         labels: labels(context).join(","),
         hash_pattern: HASH,
@@ -289,7 +320,13 @@ struct Preflight {
     issuer: Option<String>,
     issuer_lack: String,
     key_template: &'static str,
+    /// Whether a script makes the Secrets, before anything is applied.
+    made_before: bool,
     secrets: Vec<SecretKeys>,
+    /// Files with sealed secrets.
+    sealed: Vec<String>,
+    /// The store outside.
+    store: Option<StoreLine>,
     /// The Secret that the user fills with the certificate of the public names.
     tls_secret: Option<String>,
     images: Vec<String>,
@@ -335,6 +372,13 @@ struct Members {
     count: u64,
 }
 
+/// How kubectl finds the store outside, and what to say if it does not.
+#[derive(Serialize)]
+struct StoreLine {
+    object: String,
+    lack: String,
+}
+
 #[derive(Serialize)]
 struct SecretKeys {
     object: String,
@@ -364,9 +408,13 @@ fn preflight(context: &Context<'_>, manifests: &Manifests, needed: &[Needed]) ->
             service: service.name.clone(),
             count: service.replicas.max,
         });
+    let store = &platform.environment.secrets;
+    // What an operator makes is made when its object is applied.
+    let made_before = matches!(store, Store::Target | Store::Sops(_));
     let secrets: Vec<SecretKeys> = platform
         .secrets
         .iter()
+        .filter(|_| made_before)
         .map(|secret| SecretKeys {
             object: secret.object(),
             keys: if secret.user.is_some() {
@@ -429,7 +477,19 @@ fn preflight(context: &Context<'_>, manifests: &Manifests, needed: &[Needed]) ->
             cluster.issuer.as_deref().unwrap_or_default()
         ),
         key_template: KEYS,
+        made_before,
         secrets,
+        sealed: store
+            .sealed(&platform.secrets)
+            .map(|(_, path)| path)
+            .collect(),
+        store: match store {
+            Store::Remote(remote) => Some(StoreLine {
+                object: format!("{}.external-secrets.io/{}", remote.kind, remote.name),
+                lack: format!("there is no {} {} that is ready", remote.kind, remote.name),
+            }),
+            Store::Target | Store::Sealed | Store::Sops(_) => None,
+        },
         tls_secret: (cluster.issuer.is_none() && gateway::exists(context))
             .then(|| cluster.tls_secret.clone()),
         images: images::list(context.platform)

@@ -6,6 +6,7 @@
 pub mod compose;
 pub mod swarm;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use handlebars::Handlebars;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use super::order::Order;
 use crate::graph::Graph;
-use crate::platform::{Component, FlowReason, Kind, Platform};
+use crate::platform::{Component, FlowReason, Kind, Platform, Store};
 use crate::terms::{Locale, Scheduler, SecretKind};
 
 /// A template in all languages, compiled when first used: that takes as long as everything else that is done for a small
@@ -73,6 +74,12 @@ pub(crate) struct Common<'p> {
     builds: bool,
     given: Vec<SecretRow<'p>>,
     secrets: usize,
+    /// The store of secrets outside, if values are there.
+    remote: Option<RemotePart<'p>>,
+    /// Whether values are in files that only the cluster can open.
+    sealed: bool,
+    /// Whether values are in files that SOPS encrypts.
+    sops: bool,
     /// Every secret, with who reads it.
     readers: Vec<ReaderRow<'p>>,
     /// Whether copies are made.
@@ -125,6 +132,17 @@ struct SettingRow<'p> {
 struct SecretRow<'p> {
     name: &'p str,
     purpose: &'p str,
+}
+
+/// A store of secrets outside.
+#[derive(Serialize)]
+struct RemotePart<'p> {
+    kind: &'static str,
+    name: &'p str,
+    property: Option<&'p str>,
+    refresh: Option<String>,
+    /// The key of each secret.
+    keys: BTreeMap<&'p str, String>,
 }
 
 #[derive(Serialize)]
@@ -263,6 +281,22 @@ pub(crate) fn common(platform: &Platform) -> Common<'_> {
             })
             .collect(),
         secrets: platform.secrets.len(),
+        remote: match &platform.environment.secrets {
+            Store::Remote(store) => Some(RemotePart {
+                kind: store.kind.word(),
+                name: &store.name,
+                property: store.property.as_deref(),
+                refresh: store.refresh.map(|refresh| refresh.to_string()),
+                keys: platform
+                    .secrets
+                    .iter()
+                    .map(|secret| (secret.name.as_str(), store.key(secret)))
+                    .collect(),
+            }),
+            Store::Target | Store::Sealed | Store::Sops(_) => None,
+        },
+        sealed: platform.environment.secrets == Store::Sealed,
+        sops: matches!(platform.environment.secrets, Store::Sops(_)),
         readers: platform
             .secrets
             .iter()

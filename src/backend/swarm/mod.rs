@@ -104,6 +104,7 @@ pub fn build(platform: &Platform) -> Result<Bundle, Vec<Finding>> {
     super::alerts::add(platform, &mut files);
     super::backup::add(platform, &mut files);
     super::bootstrap::add(platform, &mut files);
+    super::sops::add(platform, &mut files);
     files.ignore_secrets(place);
     files.finish()
 }

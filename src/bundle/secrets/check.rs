@@ -10,7 +10,7 @@ use super::{FOLDER, FORMER, IGNORE, SecretsError, UNFINISHED, listed};
 use crate::bundle::INVENTORY;
 use crate::bundle::inventory::SecretSpec;
 use crate::host::{Host, HostError, Kind, Look, Plain, shown};
-use crate::terms::SecretKind;
+use crate::terms::{SecretKind, SecretStore};
 use crate::units::Seconds;
 
 /// The version of the report's format.
@@ -95,7 +95,7 @@ impl fmt::Display for Checked {
 /// # Errors
 /// There is no bundle, its inventory lists secrets that could do harm, or the system refuses to read a file.
 pub fn check(host: &Host, dir: &Path) -> Result<Checked, SecretsError> {
-    let (specs, _) = listed(host, &dir.join(INVENTORY))?;
+    let (specs, (_, store)) = listed(host, &dir.join(INVENTORY))?;
     let folder = dir.join(FOLDER);
     let mut found = Found::default();
     match host.look(&folder)? {
@@ -111,7 +111,15 @@ pub fn check(host: &Host, dir: &Path) -> Result<Checked, SecretsError> {
         None => {}
     }
     let now = host.now();
+    // Their values need not be here.
+    let elsewhere = matches!(
+        store,
+        Some(SecretStore::ExternalSecrets | SecretStore::SealedSecrets)
+    );
     for spec in &specs {
+        if elsewhere && host.look(&folder.join(&spec.name))?.is_none() {
+            continue;
+        }
         one(host, &folder, spec, now, &mut found)?;
     }
     found.0.sort();

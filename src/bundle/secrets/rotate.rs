@@ -9,13 +9,15 @@ use super::{listed, new_value, open_folder};
 use crate::bundle::INVENTORY;
 use crate::bundle::inventory::SecretSpec;
 use crate::host::{Host, HostError, Kind, Plain};
-use crate::terms::{RotationWay, SecretKind, Target};
+use crate::terms::{RotationWay, SecretKind, SecretStore, Target};
 
 /// What was changed. Names only.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RotationReport {
     /// What the bundle was made for, if that is known here.
     pub target: Option<Target>,
+    /// Where values are kept, if not where the target itself keeps them.
+    pub store: Option<SecretStore>,
     /// Secrets with a new value, in the order in which they were changed.
     pub rotated: Vec<Rotated>,
 }
@@ -65,18 +67,29 @@ impl fmt::Display for RotationReport {
             .map(|one| format!("{} = {}", one.name, one.version))
             .collect();
         let versions = versions.join(", ");
+        let encrypt = match self.store {
+            Some(SecretStore::Sops) => "./sops.sh encrypt, ",
+            _ => "",
+        };
+        let bring = match self.store {
+            Some(SecretStore::ExternalSecrets) => {
+                "put each value into the store under its new key, see README.md"
+            }
+            Some(SecretStore::SealedSecrets) => "./seal.sh",
+            _ => "./secrets.sh",
+        };
         match self.target {
             Some(Target::Compose) => writeln!(
                 out,
-                "now: docker compose up --detach --force-recreate     # everything reads its secrets when it starts"
+                "now: {encrypt}docker compose up --detach --force-recreate     # everything reads its secrets when it starts"
             ),
             Some(Target::Swarm) => writeln!(
                 out,
-                "now: say `secret_versions = {{ {versions} }}` in the environment, build, ./deploy.sh"
+                "now: say `secret_versions = {{ {versions} }}` in the environment, build, {encrypt}./deploy.sh"
             ),
             Some(Target::Kubernetes) => writeln!(
                 out,
-                "now: say `secret_versions = {{ {versions} }}` in the environment, build, ./secrets.sh, ./apply.sh"
+                "now: say `secret_versions = {{ {versions} }}` in the environment, build, {encrypt}{bring}, ./apply.sh"
             ),
             None => Ok(()),
         }
@@ -91,7 +104,7 @@ impl fmt::Display for RotationReport {
 /// # Errors
 /// Names that are none, and secrets that come from elsewhere, must stay, or follow from another.
 pub fn rotate(host: &Host, dir: &Path, names: &[String]) -> Result<RotationReport, SecretsError> {
-    let (specs, target) = listed(host, &dir.join(INVENTORY))?;
+    let (specs, (target, store)) = listed(host, &dir.join(INVENTORY))?;
     let folder = dir.join(FOLDER);
     for name in names {
         let spec = specs.iter().find(|spec| spec.name == *name);
@@ -136,7 +149,11 @@ pub fn rotate(host: &Host, dir: &Path, names: &[String]) -> Result<RotationRepor
             consumers: spec.consumers,
         });
     }
-    Ok(RotationReport { target, rotated })
+    Ok(RotationReport {
+        target,
+        store,
+        rotated,
+    })
 }
 
 /// Says why a secret cannot be rotated, if it cannot.

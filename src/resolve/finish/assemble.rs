@@ -152,7 +152,6 @@ impl<'f> Finish<'f, '_, '_> {
             profile: draft.profile.clone(),
             unsupported: draft.unsupported.clone(),
             options: draft.options.clone(),
-            typed: draft.typed.clone(),
             notices,
             gone: model
                 .gone
