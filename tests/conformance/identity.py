@@ -195,8 +195,9 @@ def server(trial: Trial) -> Iterator[None]:
     trial.keycloak = trial.folder / "keycloak"
     run(["cp", "-a", distribution(tools, command), trial.keycloak])
     scratch = trial.folder / "scratch"
-    scratch.mkdir()
-    os.chown(scratch, 65534, 65534)
+    for writable in (scratch, trial.keycloak / "data"):
+        writable.mkdir(exist_ok=True)
+        os.chown(writable, 65534, 65534)
     entry = trial.folder / "entry.sh"
     entry.write_text(trial.here((trial.dev / "keycloak/entry.sh").read_text(encoding="utf-8")), encoding="utf-8")
     for path in (trial.folder, trial.secrets, *trial.secrets.iterdir(), entry):
