@@ -287,6 +287,30 @@ fn check(session: &Session<'_>, folder: &Path) -> Result<Status, HostError> {
     Ok(if failed { Status::Failed } else { Status::Done })
 }
 
+/// Says which component a component's needs mean where several could be meant.
+fn choices(compiler: &mut Compiler, components: &[String], name: &str) -> String {
+    let (library, sources) = compiler.library();
+    let Some(Ok(blueprint)) = library.load(sources, name) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for (need, wanted) in &blueprint.model.needs {
+        let mut able = Vec::new();
+        for other in components.iter().filter(|other| *other != name) {
+            if let Some(Ok(provider)) = library.load(sources, other) {
+                let mut provides = provider.model.provides.values();
+                if provides.any(|one| one.capability == wanted.capability) {
+                    able.push(other);
+                }
+            }
+        }
+        if let [first, _, ..] = able.as_slice() {
+            text.push_str(&format!("needs.{need} = \"{first}\"\n"));
+        }
+    }
+    text
+}
+
 /// Puts a blueprint into a platform of its own on every target, with whatever provides what it needs.
 pub fn try_alone(compiler: &mut Compiler, name: &str) {
     let mut components = vec![name.to_owned()];
@@ -336,7 +360,12 @@ pub fn try_alone(compiler: &mut Compiler, name: &str) {
     }
     let tables: String = components
         .iter()
-        .map(|name| format!("[components.{name}]\n"))
+        .map(|name| {
+            format!(
+                "[components.{name}]\n{}",
+                choices(compiler, &components, name)
+            )
+        })
         .collect();
     let environments: String = crate::terms::Target::ALL
         .iter()

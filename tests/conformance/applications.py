@@ -180,8 +180,9 @@ INSERT INTO sync_stats VALUES (gen_random_uuid(), 1, 10, 1000), (gen_random_uuid
 
 
 @contextlib.contextmanager
-def postgresql(tools: Toolbox) -> Iterator[Callable[..., str]]:
-    """A server of its own behind a socket; what is given asks it, as a user."""
+def postgresql(tools: Toolbox, port: int | None = None) -> Iterator[Callable[..., str]]:
+    """A server of its own behind a socket, and at a port of the loopback interface if one is given; what is given asks it, as a
+    user."""
     if os.geteuid() != 0:
         raise Missing("postgresql", "only root can start it as another user")
     setpriv = tools.path("setpriv")
@@ -195,11 +196,11 @@ def postgresql(tools: Toolbox) -> Iterator[Callable[..., str]]:
         be = [setpriv, "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
         ctl = [*be, servers[-1] / "pg_ctl", "--pgdata", f"{folder}/data", "--wait", "--silent"]
         run([*be, servers[-1] / "initdb", "--pgdata", f"{folder}/data", "--auth=trust", "--username=postgres", "--no-sync"], cwd="/")
-        run([*ctl, "--log", f"{folder}/log", "--options", f"-k {folder} -c listen_addresses=''", "start"], cwd="/")
+        run([*ctl, "--log", f"{folder}/log", "--options", f"-k {folder} -p {port or 5432} -c listen_addresses='{'127.0.0.1' if port else ''}'", "start"], cwd="/")
         try:
 
             def ask(user: str, database: str, *words: str, text: str = "", good: bool = True) -> str:
-                argv = [psql, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", user, "-d", database, *words]
+                argv = [psql, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", str(port or 5432), "-U", user, "-d", database, *words]
                 result = run(argv, input=text, check=good)
                 expect(good or result.returncode != 0, f"{user} may: {' '.join(words)}{text}")
                 return result.stdout

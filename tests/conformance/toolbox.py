@@ -35,7 +35,9 @@ APT = {
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
     "ip": "iproute2",
+    "java": "default-jre-headless",
     "jq": "jq",
+    "mvn": "maven",
     "iptables": "iptables",
     "npm": "npm",
     "flock": "util-linux",
@@ -54,6 +56,7 @@ GO = {
     "docker-compose": ("compose", "github.com/docker/compose/v5/cmd"),
     "mc": ("mc", "github.com/minio/mc"),
     "minio": ("minio", "github.com/minio/minio"),
+    "oauth2-proxy": ("identity", "github.com/oauth2-proxy/oauth2-proxy/v7"),
 }
 
 # Go programs that share most of what they are made of, and so are built together: the folder of their module, whose tool

@@ -40,6 +40,24 @@ impl<'f> Finish<'f, '_, '_> {
         Value::Table(table)
     }
 
+    /// Where people reach a component: the URL of the first page that it publishes, of its main service if that has one.
+    /// Null for one without pages.
+    fn public_url(&self, at: usize, service_names: &[Value]) -> Value {
+        let url = |key: &str| {
+            let Value::Table(services) = &service_names[at] else {
+                return None;
+            };
+            let Some(Value::Table(service)) = services.get(key) else {
+                return None;
+            };
+            service.get("url").filter(|url| **url != Value::Null).cloned()
+        };
+        let services = &self.drafts[at].blueprint.model.services;
+        let main = services.iter().filter(|(_, service)| service.main);
+        let mut all = main.chain(services).map(|(key, _)| key.as_str());
+        all.find_map(url).unwrap_or(Value::Null)
+    }
+
     /// Computes what every binding gives its consumer.
     pub(super) fn bind_values(&mut self, service_names: &[Value], edge: &Value) {
         for binding in self.bindings {
@@ -61,6 +79,7 @@ impl<'f> Finish<'f, '_, '_> {
                         ),
                         ("need", Value::from(binding.need.as_str())),
                         ("params", binding.params.clone()),
+                        ("url", self.public_url(binding.consumer, service_names)),
                     ]),
                 ),
             ]);
