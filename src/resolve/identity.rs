@@ -291,6 +291,16 @@ pub(super) fn names(identity: &Identity, login: Login) -> Value {
         ("declared", Value::Bool(!identity.roles.is_empty())),
         ("hosts", Value::List(hosts.collect())),
         (
+            "group_names",
+            Value::List(
+                identity
+                    .groups
+                    .values()
+                    .map(|value| Value::from(value.as_str()))
+                    .collect(),
+            ),
+        ),
+        (
             "groups",
             Value::table(
                 identity
