@@ -14,6 +14,7 @@ use crate::blueprint::FAULTY_BLUEPRINT;
 use crate::blueprint::expression::Names;
 use crate::diagnostic::{Finding, suggest};
 use crate::platform::Secret;
+use crate::platform::identity::{AUTHORITY_SECRET, BIND_SECRET};
 use crate::terms::{SecretKind, Target, Token};
 use crate::topology::layer::UNKNOWN_NAME;
 use crate::value::Value;
@@ -313,14 +314,18 @@ impl<'f> Finish<'f, '_, '_> {
         }))
     }
 
-    /// Names the component's own secrets as the target's store knows them.
+    /// Names the component's own secrets as the target's store knows them, and those of the directory.
     pub(super) fn secret_objects(&self, at: usize) -> Value {
         let draft = &self.drafts[at];
-        Value::table(draft.blueprint.model.secrets.keys().map(|key| {
-            let name = own_secret(&draft.name, key);
+        let own = draft.blueprint.model.secrets.keys();
+        let own = own.map(|key| (key.clone(), own_secret(&draft.name, key)));
+        // What an operator's pods need to ask the directory.
+        let directory = [BIND_SECRET, AUTHORITY_SECRET];
+        let directory = directory.map(|name| (name.replace('-', "_"), name.to_owned()));
+        Value::table(own.chain(directory).map(|(key, name)| {
             let version = self.secret_version(&name);
             (
-                key.clone(),
+                key,
                 Value::from(crate::platform::versioned(&name, version)),
             )
         }))
