@@ -1,0 +1,269 @@
+"""People of a directory log in to the applications of a bundle: a real OpenLDAP with TLS, and the bundle's own configuration."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine import Engine
+from images import Image, Images
+from live import Stack
+from report import Report, expect
+from toolbox import Toolbox, run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WANTED = ("lakewright-prepare", "postgresql", "valkey", "superset-init", "superset-web")
+DIRECTORY = "ldap.people.example.org"
+BASE = "dc=people,dc=example,dc=org"
+BINDING = "finder's pass phrase"
+
+# Who is in which groups, and what that makes them in Superset. Everybody has "Public", which has no permissions.
+PEOPLE = {
+    "ada": (["lake-admins"], {"Admin"}),
+    "edgar": (["engineers"], {"Alpha", "sql_lab"}),
+    "anna": (["analysts"], {"Gamma", "sql_lab", "lake_datasets"}),
+    "vera": (["viewers"], {"DashboardViewer"}),
+    # Two roles by two groups, and two by one whose name has a comma.
+    "both": (["engineers", "viewers"], {"Alpha", "sql_lab", "DashboardViewer"}),
+    "lea": ([r"leads\, of data"], {"Gamma", "sql_lab", "lake_datasets", "DashboardViewer"}),
+    "nobody": (["visitors"], set()),
+    "alone": ([], set()),
+    # Of the name of Superset's own administrator.
+    "admin": (["lake-admins"], None),
+}
+
+# Logs in through the form of a page, as a browser does; says who the session is of then. Words: ADDRESS PATH NAME PASSWORD.
+LOGIN = r"""
+import http.cookiejar, json, re, sys, urllib.error, urllib.parse, urllib.request
+address, path, name, password = sys.argv[1:]
+browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+page = browser.open(address + path, timeout=60).read().decode()
+token = re.search(r'name="csrf_token"[^>]*?value="([^"]+)"', page, re.DOTALL)[1]
+form = urllib.parse.urlencode({"csrf_token": token, "username": name, "password": password}).encode()
+try:
+    browser.open(urllib.request.Request(address + path, form, {"Referer": address + path}), timeout=60).read()
+except urllib.error.HTTPError as error:
+    if error.code == 429 or error.code >= 500:
+        raise
+try:
+    print(json.load(browser.open(address + "/api/v1/me/", timeout=60))["result"]["username"])
+except urllib.error.HTTPError as error:
+    if error.code != 401:
+        raise
+    print("")
+"""
+
+
+def password(name: str) -> str:
+    return f"pass phrase of {name}"
+
+
+def ldif() -> str:
+    """What the directory holds."""
+    said = [f"dn: {BASE}\nobjectClass: domain\ndc: people"]
+    said += [f"dn: ou={name},{BASE}\nobjectClass: organizationalUnit\nou: {name}" for name in ("people", "groups", "services")]
+    said.append(f"dn: cn=finder,ou=services,{BASE}\nobjectClass: person\ncn: finder\nsn: finder\nuserPassword: {BINDING}")
+    # It could be bound as, and the filter leaves it out.
+    said.append(f"dn: uid=robot,ou=people,{BASE}\nobjectClass: account\nobjectClass: simpleSecurityObject\nuid: robot\nuserPassword: {password('robot')}")
+    groups: dict[str, list[str]] = {}
+    for name, (member_of, _) in PEOPLE.items():
+        said.append(
+            f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: Of Test\ngivenName: {name}\n"
+            f"mail: {name}@mail.example.org\nuserPassword: {password(name)}"
+        )
+        for group in member_of:
+            groups.setdefault(group, []).append(name)
+    for group, members in groups.items():
+        lines = "".join(f"\nmember: uid={name},ou=people,{BASE}" for name in members)
+        said.append(f"dn: cn={group},ou=groups,{BASE}\nobjectClass: groupOfNames{lines}")
+    return "\n\n".join(said) + "\n"
+
+
+class People(Stack):
+    """Superset of a bundle and what it needs, beside a directory of the tests' own."""
+
+    @property
+    def services(self) -> dict[str, dict]:
+        return {name: service for name, service in self.everything.items() if name.startswith(WANTED) and "exporter" not in name}
+
+    def certificates(self, name: str) -> Path:
+        """A folder with an authority, and the directory's certificate by it."""
+        folder = self.folder.parent / name
+        folder.mkdir()
+        folder.chmod(0o755)
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        run(["openssl", "req", "-x509", *key, "-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-days", "2", "-subj", f"/CN={name}"])
+        run(["openssl", "req", *key, "-keyout", folder / "directory.key", "-out", folder / "directory.csr", "-subj", f"/CN={DIRECTORY}"])
+        (folder / "names").write_text(f"subjectAltName=DNS:{DIRECTORY}\n", encoding="utf-8")
+        run(
+            ["openssl", "x509", "-req", "-in", folder / "directory.csr", "-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-days", "2",
+             "-extfile", folder / "names", "-out", folder / "directory.crt"],
+        )  # fmt: skip
+        (folder / "people.ldif").write_text(ldif(), encoding="utf-8")
+        for path in folder.iterdir():
+            path.chmod(0o644)
+        return folder
+
+    def prepare(self) -> None:
+        self.right, self.other = self.certificates("right"), self.certificates("other")
+        secrets = self.folder / "secrets"
+        secrets.mkdir(mode=0o700, exist_ok=True)
+        for name, text in (("identity-bind", BINDING + "\n"), ("identity-authority", (self.right / "ca.crt").read_text(encoding="utf-8"))):
+            (secrets / name).write_text(text, encoding="utf-8")
+            (secrets / name).chmod(0o600)
+        self.make_secrets()
+        self.build_images()
+        self.load_images()
+
+    def start(self) -> None:
+        self.started = True
+        result = self.compose("up", "--detach", "--no-build", "superset-web", check=False, merge=True, timeout=600)
+        expect(result.returncode == 0, f"{result.stdout[-2000:]}\n{self.troubles()}")
+        self.directory(self.right)
+        self.all_well()
+
+    # --- the directory ---
+
+    def directory(self, certificates: Path | None) -> None:
+        """Starts it with a certificate, or ends it."""
+        self.engine.docker("rm", "--force", "--volumes", "directory", check=False)
+        if certificates is None:
+            return
+        archive = self.images.archive(Image(""), "slapd")
+        self.images.load(self.engine, archive)
+        network = f"{self.project['name']}_superset-egress"
+        self.engine.docker(
+            "run", "--detach", "--name=directory", f"--network={network}", f"--network-alias={DIRECTORY}",
+            f"--volume={certificates}:/ldap:ro", Images.name(archive),
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while self.engine.docker("exec", "directory", "test", "-e", "/tmp/filled", check=False).returncode != 0:
+            expect(time.monotonic() < deadline, "the directory: " + self.engine.docker("logs", "directory", merge=True).stdout)
+            time.sleep(0.5)
+
+    def modify(self, text: str) -> None:
+        words = ["ldapmodify", "-x", "-H", "ldapi://%2Ftmp%2Fldapi", "-D", f"cn=root,{BASE}", "-w", "root"]
+        self.engine.docker("exec", "--interactive", "directory", *words, input=text, merge=True)
+
+    # --- logging in ---
+
+    def login(self, name: str, word: str, path: str = "/login/") -> str:
+        """Whose session it is after somebody logged in; nobody's is empty."""
+        networks = self.containers()["superset-web"]["NetworkSettings"]["Networks"]
+        address = next(network["IPAddress"] for label, network in networks.items() if label.endswith("superset-egress"))
+        time.sleep(0.3)  # five logins a second are allowed
+        return self.engine.inside(sys.executable, "-c", LOGIN, f"http://{address}:8088", path, name, word, timeout=200).stdout.strip()
+
+    def roles(self, name: str) -> set[str] | None:
+        """What somebody is in Superset, who was there."""
+        query = (
+            "select u.id, r.name from ab_user u left join ab_user_role on user_id = u.id left join ab_role r on r.id = role_id "
+            f"where username = '{name}'"
+        )
+        lines = [line.split("|")[1] for line in self.sql("postgresql", query, database="superset").splitlines()]
+        return {line for line in lines if line} if lines else None
+
+    # --- what must hold ---
+
+    def roles_follow_groups(self) -> None:
+        """Each role is exactly what it should be, and who is in no group of the platform has none."""
+        said = []
+        for name, (_, wanted) in PEOPLE.items():
+            if wanted is None:
+                continue
+            who = self.login(name, password(name))
+            found = self.roles(name)
+            if who != name or found != wanted | {"Public"}:
+                said.append(f"{name}: logged in as {who or 'nobody'}, is {found}, and should be {wanted}")
+        expect(not said, "\n".join(said))
+        query = "select count(*) from ab_permission_view_role join ab_role r on r.id = role_id where r.name = 'Public'"
+        public = self.sql("postgresql", query, database="superset")
+        expect(public == "0", f"who has no role has {public} permissions")
+
+    def refuses(self) -> None:
+        """Wrong passwords, unknown names, whom the filter leaves out; and nobody of the directory is the administrator."""
+        before = self.roles("admin")
+        tries = [("anna", "wrong"), ("anna", password("vera")), ("unknown", "x"), ("robot", password("robot")), ("finder", BINDING), ("*", password("ada"))]
+        tries += [(name, password("admin")) for name in ("admin", "ADMIN", " admin", "admin ", "admin@people.example.org")]
+        entered = [name for name, word in tries if self.login(name, word)]
+        expect(not entered, f"let in: {entered}")
+        expect(before == {"Admin"} == self.roles("admin"), f"the administrator was {before}, and is {self.roles('admin')}")
+
+    def group_change(self) -> None:
+        """At the next login, who moved to another group is something else, and who left them all is nothing."""
+        member = f"member: uid=anna,ou=people,{BASE}\n"
+
+        def group(name: str, action: str) -> str:
+            return f"dn: cn={name},ou=groups,{BASE}\nchangetype: modify\n{action}: member\n{member}\n"
+
+        analyst, viewer = PEOPLE["anna"][1] | {"Public"}, PEOPLE["vera"][1] | {"Public"}
+        self.login("anna", password("anna"))
+        expect(self.roles("anna") == analyst, f"before: {self.roles('anna')}")
+        # A group of names has at least one.
+        self.modify(f"dn: cn=analysts,ou=groups,{BASE}\nchangetype: modify\nadd: member\nmember: uid=alone,ou=people,{BASE}\n\n")
+        self.modify(group("analysts", "delete") + group("viewers", "add"))
+        expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == viewer, f"moved: {self.roles('anna')}")
+        self.modify(group("viewers", "delete"))
+        expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == {"Public"}, f"left: {self.roles('anna')}")
+
+    def other_authority(self) -> None:
+        """A directory whose certificate is of another authority is not told a password."""
+        self.directory(self.other)
+        expect(not self.login("vera", password("vera")), "a directory of another authority is believed")
+        self.directory(self.right)
+        expect(self.login("vera", password("vera")) == "vera", "the right directory is not believed any more")
+
+    def break_glass(self) -> None:
+        """Without a directory the administrator gets in, with the password of the secret only, and nobody else does."""
+        own = self.secret_values()["superset-admin"]
+        expect(self.login("admin", own) == "admin", "the administrator does not get in beside the directory")
+        self.directory(None)
+        expect(self.login("admin", own) == "admin", "the administrator does not get in without the directory")
+        expect(not self.login("admin", "wrong"), "the administrator gets in with any password")
+        expect(not self.login("vera", password("vera")), "somebody gets in without the directory")
+        expect(self.roles("admin") == {"Admin"}, f"the administrator is {self.roles('admin')}")
+
+    def ends(self) -> None:
+        self.directory(None)
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout=20", merge=True, check=False)
+
+
+# The last one leaves no directory behind.
+TESTS = {
+    "superset-roles": People.roles_follow_groups,
+    "superset-refuses": People.refuses,
+    "superset-group-change": People.group_change,
+    "superset-other-authority": People.other_authority,
+    "superset-break-glass": People.break_glass,
+}
+
+
+def wanted(report: Report) -> bool:
+    """Only where it is asked for: it takes minutes."""
+    return bool(report.only) and any(report.wants(f"identity/{name}") for name in TESTS)
+
+
+def test_people(report: Report, tools: Toolbox, engine: Engine, images: Images, compiler: Callable) -> None:
+    """People of a directory, in the applications of a bundle that runs."""
+    with tempfile.TemporaryDirectory(prefix="lakewright-people-") as temporary:
+        folder = Path(temporary)
+        os.chmod(folder, 0o755)
+        found: list[People] = []
+
+        def prepare() -> None:
+            tools.need("openssl")
+            compiler("build", ROOT / "tests/topologies/people.toml", "-e", "dev", "-o", folder / "built")
+            found.append(People(folder / "built/dev", folder / "people", tools, engine, images, compiler))
+            found[0].prepare()
+
+        if not report.test("identity/superset-stand-ins", prepare, always=True):
+            return
+        try:
+            if report.test("identity/superset-start", found[0].start, always=True):
+                for name, test in TESTS.items():
+                    report.test(f"identity/{name}", lambda test=test: test(found[0]))
+        finally:
+            found[0].ends()
