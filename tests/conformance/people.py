@@ -1,16 +1,18 @@
 """People of a directory log in to the applications of a bundle: a real OpenLDAP with TLS, and the bundle's own configuration."""
 
+import json
 import os
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from engine import Engine
 from images import Image, Images
 from live import Stack
-from report import Report, expect
+from report import Failure, Report, expect
 from toolbox import Toolbox, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,6 +231,114 @@ class People(Stack):
     def ends(self) -> None:
         self.directory(None)
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout=20", merge=True, check=False)
+
+
+# --- Grafana, whose server is in no package registry: its settings, read with the libraries that it reads them with ---
+
+
+# Who is what in Grafana, by the groups of PEOPLE.
+IN_GRAFANA = {"ada": "Admin", "edgar": "Editor", "anna": "Viewer", "vera": "Viewer", "both": "Editor", "lea": "Viewer", "nobody": None, "alone": None}
+
+
+class Settings:
+    """Grafana's settings in the bundles of the topology."""
+
+    def __init__(self, tools: Toolbox, built: Path):
+        self.program = tools.path("grafana-settings")
+        self.built = built
+        topology = tomllib.loads((ROOT / "tests/topologies/people.toml").read_text(encoding="utf-8"))
+        self.named = {"dev": topology["identity"]["groups"], "provider": topology["environments"]["provider"]["identity"]["groups"]}
+
+    def ask(self, *words: str | Path, **options):
+        return json.loads(run([self.program, *words], **options).stdout)
+
+    def ldap(self) -> dict:
+        """What Grafana knows of the directory, with a password that would end most quotes."""
+        with tempfile.TemporaryDirectory(prefix="lakewright-grafana-") as root:
+            secrets = Path(root) / "run/secrets"
+            secrets.mkdir(parents=True)
+            (secrets / "identity-bind").write_text("it's \"odd\" \\ ''\n", encoding="utf-8")
+            [server] = self.ask("ldap", self.built / "dev/grafana/ldap.toml", env={**os.environ, "ROOT": root})["Servers"]
+        return server
+
+    def directory(self) -> None:
+        """Groups of the directory give the right role, the certificate is verified, and the administrator's name is nobody's there."""
+        server = self.ldap()
+        held = {"Host": DIRECTORY, "Port": 636, "UseSSL": True, "SkipVerifySSL": False, "RootCACert": "/run/secrets/identity-authority"}
+        held |= {"BindPassword": "it's \"odd\" \\ ''", "BindDN": f"cn=finder,ou=services,{BASE}", "SearchBaseDNs": [f"ou=people,{BASE}"]}
+        held["SearchFilter"] = "(&(objectClass=inetOrgPerson)(uid=%s)(!(uid=admin)))"
+        wrong = {key: server[key] for key, value in held.items() if server[key] != value}
+        expect(not wrong, f"wrong: {wrong}")
+        for name, wanted in IN_GRAFANA.items():
+            groups = {f"cn={group},ou=groups,{BASE}".lower() for group in PEOPLE[name][0]}
+            found = next((one["OrgRole"] for one in server["Groups"] if one["GroupDN"].lower() in groups), None)
+            expect(found == wanted, f"{name} is {found}, and should be {wanted}")
+        expect(not any(one["GrafanaAdmin"] for one in server["Groups"]), "a group gets the server")
+        on = self.ask("ini", self.built / "dev/grafana/grafana.ini", "auth.ldap", "enabled")
+        expect(on == "true", f"LDAP is enabled: {on}")
+
+    def role(self, path: str, claims: dict) -> str | None:
+        return self.ask("role", path, input=json.dumps(claims))
+
+    def provider(self) -> None:
+        """Groups of a claim give the right role, whatever characters they have; what is no list of groups gives none."""
+        ini = self.built / "provider/grafana/grafana.ini"
+        get = lambda key: self.ask("ini", ini, "auth.generic_oauth", key, env={**os.environ, "ROOT": "/nowhere"})  # noqa: E731
+        path = get("role_attribute_path")
+        # The groups of PEOPLE, as the provider calls them.
+        named = {"lake-admins": "admins", r"leads\, of data": "leads"}
+        for name, wanted in IN_GRAFANA.items():
+            groups = [self.named["provider"].get(named.get(group, group), group) for group in PEOPLE[name][0]]
+            found = self.role(path, {"teams": groups, "groups": ["Lake Admins"]})
+            expect(found == wanted, f"{name} of {groups} is {found}, and should be {wanted}")
+        admins = self.named["provider"]["admins"]
+        for claims in ({}, {"teams": admins}, {"teams": None}, {"teams": [admins + "x"]}, {"teams": {admins: admins}}, {"groups": [admins]}):
+            expect(self.role(path, claims) is None, f"{claims} give {self.role(path, claims)}")
+        for key, value in {"role_attribute_strict": "true", "use_pkce": "true", "allow_assign_grafana_admin": "false", "client_id": "grafana"}.items():
+            expect(get(key) == value, f"{key} is {get(key)}")
+        for name, value in (("auth_url", "auth"), ("token_url", "token"), ("api_url", "userinfo")):
+            expect(get(name) == f"https://id.people.example.org/realms/lake/protocol/openid-connect/{value}", f"{name} is {get(name)}")
+        form = self.ask("ini", ini, "auth", "disable_login_form")
+        expect(form == "false", f"the administrator has no form: {form}")
+
+    def notices(self) -> None:
+        """These tests see who got another role."""
+        for name, change, test in (
+            ("dev/grafana/ldap.toml", ('"Editor"', '"Admin"'), self.directory),
+            ("dev/grafana/ldap.toml", ("(!(uid=admin))", ""), self.directory),
+            ("provider/grafana/grafana.ini", ("[*]", ""), self.provider),
+            ("provider/grafana/grafana.ini", ("'Editor'", "'Admin'"), self.provider),
+        ):
+            path = self.built / name
+            text = path.read_text(encoding="utf-8")
+            expect(change[0] in text, f"{name} has no {change[0]}")
+            path.write_text(text.replace(*change), encoding="utf-8")
+            try:
+                test()
+            except Failure:
+                continue
+            finally:
+                path.write_text(text, encoding="utf-8")
+            raise Failure(f"{change} in {name} is not noticed")
+
+
+SETTINGS = {"grafana-ldap": Settings.directory, "grafana-oidc": Settings.provider, "grafana-refuses": Settings.notices}
+
+
+def test_settings(report: Report, tools: Toolbox, compiler: Callable) -> None:
+    """What Grafana's settings make of people."""
+    if not any(report.wants(f"identity/{name}") for name in SETTINGS):
+        return
+    with tempfile.TemporaryDirectory(prefix="lakewright-people-") as temporary:
+        found: list[Settings] = []
+
+        def prepare() -> None:
+            compiler("build", ROOT / "tests/topologies/people.toml", "-o", temporary)
+            found.append(Settings(tools, Path(temporary)))
+
+        if report.test("identity/grafana-settings", prepare, always=True):
+            for name, test in SETTINGS.items():
+                report.test(f"identity/{name}", lambda test=test: test(found[0]))
 
 
 # The last one leaves no directory behind.
