@@ -39,7 +39,7 @@ PEOPLE = {
 
 # Logs in through the form of a page, as a browser does; says who the session is of then. Words: ADDRESS PATH NAME PASSWORD.
 LOGIN = r"""
-import http.cookiejar, json, re, sys, urllib.error, urllib.parse, urllib.request
+import html, http.cookiejar, json, re, sys, urllib.error, urllib.parse, urllib.request
 address, path, name, password = sys.argv[1:]
 browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 page = browser.open(address + path, timeout=60).read().decode()
@@ -50,12 +50,10 @@ try:
 except urllib.error.HTTPError as error:
     if error.code == 429 or error.code >= 500:
         raise
-try:
-    print(json.load(browser.open(address + "/api/v1/me/", timeout=60))["result"]["username"])
-except urllib.error.HTTPError as error:
-    if error.code != 401:
-        raise
-    print("")
+# Pages tell browsers who is there, also who may ask for nothing.
+page = browser.open(address + "/superset/welcome/", timeout=60).read().decode()
+data = html.unescape(re.search(r'data-bootstrap="([^"]*)"', page)[1])
+print(json.loads(data)["user"].get("username", ""))
 """
 
 
@@ -91,15 +89,15 @@ class People(Stack):
     def services(self) -> dict[str, dict]:
         return {name: service for name, service in self.everything.items() if name.startswith(WANTED) and "exporter" not in name}
 
-    def certificates(self, name: str) -> Path:
-        """A folder with an authority, and the directory's certificate by it."""
+    def certificates(self, name: str, host: str = DIRECTORY) -> Path:
+        """A folder with an authority, and the certificate of a host by it."""
         folder = self.folder.parent / name
         folder.mkdir()
         folder.chmod(0o755)
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         run(["openssl", "req", "-x509", *key, "-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-days", "2", "-subj", f"/CN={name}"])
-        run(["openssl", "req", *key, "-keyout", folder / "directory.key", "-out", folder / "directory.csr", "-subj", f"/CN={DIRECTORY}"])
-        (folder / "names").write_text(f"subjectAltName=DNS:{DIRECTORY}\n", encoding="utf-8")
+        run(["openssl", "req", *key, "-keyout", folder / "directory.key", "-out", folder / "directory.csr", "-subj", f"/CN={host}"])
+        (folder / "names").write_text(f"subjectAltName=DNS:{host}\n", encoding="utf-8")
         run(
             ["openssl", "x509", "-req", "-in", folder / "directory.csr", "-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-days", "2",
              "-extfile", folder / "names", "-out", folder / "directory.crt"],
@@ -154,10 +152,21 @@ class People(Stack):
 
     def login(self, name: str, word: str, path: str = "/login/") -> str:
         """Whose session it is after somebody logged in; nobody's is empty."""
+        time.sleep(0.3)  # five logins a second are allowed
+        return self.browse(LOGIN, self.address(), path, name, word)
+
+    def browse(self, program: str, *words: str | Path) -> str:
+        """What a browser of the tests' own says."""
+        result = self.engine.inside(sys.executable, "-c", program, *words, check=False, merge=True, timeout=200)
+        if result.returncode != 0:
+            logs = self.compose("logs", "--no-color", "--no-log-prefix", "--tail=15", "superset-web", check=False, merge=True).stdout
+            raise Failure(f"{result.stdout[-600:]}\n{logs[-4000:]}")
+        return result.stdout.strip()
+
+    def address(self) -> str:
         networks = self.containers()["superset-web"]["NetworkSettings"]["Networks"]
         address = next(network["IPAddress"] for label, network in networks.items() if label.endswith("superset-egress"))
-        time.sleep(0.3)  # five logins a second are allowed
-        return self.engine.inside(sys.executable, "-c", LOGIN, f"http://{address}:8088", path, name, word, timeout=200).stdout.strip()
+        return f"http://{address}:8088"
 
     def roles(self, name: str) -> set[str] | None:
         """What somebody is in Superset, who was there."""
@@ -231,6 +240,162 @@ class People(Stack):
     def ends(self) -> None:
         self.directory(None)
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout=20", merge=True, check=False)
+
+
+# --- a provider of OpenID Connect -----------------------------------------------------------------------------------------
+
+# A small provider in the image of Superset, which has what signs tokens. It believes who says to be somebody, and checks what a
+# client must do right: its secret, the challenge, the redirect URI. Words: certificate, key, what people have in JSON.
+PROVIDER = r"""
+import base64, hashlib, http.server, json, os, ssl, sys, time, urllib.parse
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+certificate, key, people, secret = sys.argv[1:]
+people, signing, codes, tokens = json.loads(people), RSAKey.generate_key(2048, {"kid": "1"}), {}, {}
+ISSUER = "https://id.people.example.org/realms/lake"
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, body, status=200, headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        asked = dict(urllib.parse.parse_qsl(query))
+        if path.endswith("/openid-configuration"):
+            ends = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token", "userinfo")}
+            algorithms = {"id_token_signing_alg_values_supported": ["RS256"]}
+            self.answer({"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys", **ends, **algorithms})
+        elif path.endswith("/keys"):
+            self.answer({"keys": [signing.as_dict(private=False)]})
+        elif path.endswith("/authorization"):
+            right = asked["redirect_uri"].endswith("/oauth-authorized/sso") and asked["code_challenge_method"] == "S256"
+            if not right or asked["client_id"] != "superset":
+                return self.answer(asked, 400)
+            code = base64.urlsafe_b64encode(os.urandom(9)).decode()
+            codes[code] = asked
+            back = urllib.parse.urlencode({"code": code, "state": asked["state"]})
+            self.answer({}, 302, [("Location", asked["redirect_uri"] + "?" + back)])
+        elif path.endswith("/userinfo"):
+            name = tokens[self.headers["Authorization"].split()[1]]
+            # Groups are told here only.
+            self.answer({"sub": "id of " + name, "preferred_username": name, "email": name + "@mail.example.org", "teams": people[name]})
+
+    def do_POST(self):
+        said = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        asked = codes.pop(said["code"])
+        digest = hashlib.sha256(said["code_verifier"].encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        given = base64.b64decode(self.headers["Authorization"].split()[1]).decode()
+        if challenge != asked["code_challenge"] or given != "superset:" + secret:
+            return self.answer({"error": "invalid_grant"}, 400)
+        name, now = asked["user"], int(time.time())
+        claims = {"iss": ISSUER, "aud": "superset", "sub": "id of " + name, "nonce": asked["nonce"], "iat": now, "exp": now + 60}
+        token = jwt.encode({"alg": "RS256", "kid": "1"}, claims, signing)
+        access = hashlib.sha256(name.encode()).hexdigest()
+        tokens[access] = name
+        self.answer({"access_token": access, "token_type": "Bearer", "id_token": token}, headers=[("Content-Type", "application/json")])
+
+    def log_message(self, *words):
+        print(*words, file=sys.stderr, flush=True)
+
+server = http.server.ThreadingHTTPServer(("", 443), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+
+# Goes through the provider as a browser does, and says whose session it is then. Words: ADDRESS AUTHORITY ADDRESS-OF-PROVIDER NAME.
+THROUGH = r"""
+import html, http.cookiejar, json, re, socket, ssl, sys, urllib.parse, urllib.request
+address, authority, provider, name = sys.argv[1:]
+known = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: known(provider if host == "id.people.example.org" else host, *rest, **more)
+
+class Here(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request, file, code, message, headers, to):
+        if "/authorization?" in to:
+            to += "&" + urllib.parse.urlencode({"user": name})
+        return super().redirect_request(request, file, code, message, headers, to)
+
+browser = urllib.request.build_opener(
+    Here(), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+    urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
+browser.open(address + "/login/sso", timeout=60).read()
+page = browser.open(address + "/superset/welcome/", timeout=60).read().decode()
+data = html.unescape(re.search(r'data-bootstrap="([^"]*)"', page)[1])
+print(json.loads(data)["user"].get("username", ""))
+"""
+
+SECRET = "the client's secret"
+
+
+class Provided(People):
+    """Superset of a bundle beside a provider of the tests' own."""
+
+    def prepare(self) -> None:
+        self.right, self.other = self.certificates("right", "id.people.example.org"), None
+        secrets = self.folder / "secrets"
+        secrets.mkdir(mode=0o700, exist_ok=True)
+        for name in ("superset-oidc-secret", "grafana-oidc-secret"):
+            (secrets / name).write_text(SECRET + "\n", encoding="utf-8")
+            (secrets / name).chmod(0o600)
+        self.make_secrets()
+        self.build_images()
+        self.load_images()
+        # The authority is the tests' own, and a bundle trusts those of its image.
+        path = self.folder / "override.stand-in.yaml"
+        change = f'"superset-web": {{\n      "environment": {{"REQUESTS_CA_BUNDLE": "/authority.crt"}}, "volumes": ["{self.right}/ca.crt:/authority.crt:ro"],'
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('"superset-web": {', change, 1), encoding="utf-8")
+
+    def directory(self, certificates: Path | None) -> None:
+        """Starts the provider with a certificate, or ends it."""
+        self.engine.docker("rm", "--force", "--volumes", "provider", check=False)
+        if certificates is None:
+            return
+        named = tomllib.loads((ROOT / "tests/topologies/people.toml").read_text(encoding="utf-8"))["environments"]["provider"]["identity"]["groups"]
+        called = {"lake-admins": "admins", r"leads\, of data": "leads"}
+        people = {name: [named.get(called.get(group, group), group) for group in groups] for name, (groups, _) in PEOPLE.items()}
+        self.engine.docker(
+            "run", "--detach", "--name=provider", f"--network={self.project['name']}_superset-egress", "--network-alias=id.people.example.org",
+            "--user=0", f"--volume={certificates}:/given:ro", "--entrypoint=python", "lakewright-stand-in/superset-web:1",
+            "-c", PROVIDER, "/given/directory.crt", "/given/directory.key", json.dumps(people), SECRET,
+        )  # fmt: skip
+
+    def through(self, name: str) -> str:
+        """Whose session it is after somebody came through the provider; nobody's is empty."""
+        [told] = json.loads(self.engine.docker("inspect", "provider").stdout)
+        [network] = told["NetworkSettings"]["Networks"].values()
+        words = [self.address(), self.right / "ca.crt", network["IPAddress"], name]
+        return self.browse(THROUGH, *words)
+
+    def roles_follow_claims(self) -> None:
+        """Each role is exactly what it should be, whatever characters groups have; nobody is the administrator."""
+        said = []
+        for name, (_, wanted) in PEOPLE.items():
+            who, found = self.through(name), self.roles(name)
+            right = (who, found) == (name, wanted | {"Public"}) if wanted is not None else (who, found) == ("", {"Admin"})
+            if not right:
+                said.append(f"{name}: logged in as {who or 'nobody'}, is {found}, and should be {wanted}")
+        expect(not said, "\n".join(said) + "\n" + self.engine.docker("logs", "provider", merge=True).stdout[-1500:])
+
+    def local_page(self) -> None:
+        """Without a provider the administrator gets in on a page of its own, with the password of the secret only."""
+        own = self.secret_values()["superset-admin"]
+        self.directory(None)
+        expect(self.login("admin", own, "/local-login/") == "admin", "the administrator does not get in")
+        expect(not self.login("admin", "wrong", "/local-login/"), "the administrator gets in with any password")
+        # The name is not asked for: whatever is sent, nobody but the administrator gets in.
+        expect(not self.login("vera", password("vera"), "/local-login/"), "somebody else gets in")
+
+
+PROVIDED = {"provider-roles": Provided.roles_follow_claims, "provider-break-glass": Provided.local_page}
 
 
 # --- Grafana, whose server is in no package registry: its settings, read with the libraries that it reads them with ---
@@ -343,21 +508,29 @@ def test_settings(report: Report, tools: Toolbox, compiler: Callable) -> None:
 
 # The last one leaves no directory behind.
 TESTS = {
-    "superset-roles": People.roles_follow_groups,
-    "superset-refuses": People.refuses,
-    "superset-group-change": People.group_change,
-    "superset-other-authority": People.other_authority,
-    "superset-break-glass": People.break_glass,
+    "roles": People.roles_follow_groups,
+    "refuses": People.refuses,
+    "group-change": People.group_change,
+    "other-authority": People.other_authority,
+    "break-glass": People.break_glass,
 }
 
 
 def wanted(report: Report) -> bool:
     """Only where it is asked for: it takes minutes."""
-    return bool(report.only) and any(report.wants(f"identity/{name}") for name in TESTS)
+    return bool(report.only) and any(report.wants(f"identity/superset-{name}") for name in (*TESTS, *PROVIDED))
 
 
 def test_people(report: Report, tools: Toolbox, engine: Engine, images: Images, compiler: Callable) -> None:
-    """People of a directory, in the applications of a bundle that runs."""
+    """People of a directory, and of a provider, in the applications of bundles that run."""
+    for environment, kind, tests in (("dev", People, TESTS), ("provider", Provided, PROVIDED)):
+        if any(report.wants(f"identity/superset-{name}") for name in tests):
+            test_environment(report, tools, engine, images, compiler, environment, kind, tests)
+
+
+def test_environment(
+    report: Report, tools: Toolbox, engine: Engine, images: Images, compiler: Callable, environment: str, kind: type[People], tests: dict
+) -> None:
     with tempfile.TemporaryDirectory(prefix="lakewright-people-") as temporary:
         folder = Path(temporary)
         os.chmod(folder, 0o755)
@@ -365,15 +538,15 @@ def test_people(report: Report, tools: Toolbox, engine: Engine, images: Images, 
 
         def prepare() -> None:
             tools.need("openssl")
-            compiler("build", ROOT / "tests/topologies/people.toml", "-e", "dev", "-o", folder / "built")
-            found.append(People(folder / "built/dev", folder / "people", tools, engine, images, compiler))
+            compiler("build", ROOT / "tests/topologies/people.toml", "-e", environment, "-o", folder / "built")
+            found.append(kind(folder / "built" / environment, folder / "people", tools, engine, images, compiler))
             found[0].prepare()
 
-        if not report.test("identity/superset-stand-ins", prepare, always=True):
+        if not report.test(f"identity/superset-{environment}-stand-ins", prepare, always=True):
             return
         try:
-            if report.test("identity/superset-start", found[0].start, always=True):
-                for name, test in TESTS.items():
-                    report.test(f"identity/{name}", lambda test=test: test(found[0]))
+            if report.test(f"identity/superset-{environment}-start", found[0].start, always=True):
+                for name, test in tests.items():
+                    report.test(f"identity/superset-{name}", lambda test=test: test(found[0]))
         finally:
             found[0].ends()
