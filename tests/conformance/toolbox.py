@@ -54,6 +54,7 @@ APT = {
 GO = {
     "actionlint": ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "docker-compose": ("compose", "github.com/docker/compose/v5/cmd"),
+    "grafana-settings": ("grafana-settings", "."),
     "mc": ("mc", "github.com/minio/mc"),
     "minio": ("minio", "github.com/minio/minio"),
     "oauth2-proxy": ("identity", "github.com/oauth2-proxy/oauth2-proxy/v7"),

@@ -51,7 +51,10 @@ impl<'f> Finish<'f, '_, '_> {
             let Some(Value::Table(service)) = services.get(key) else {
                 return None;
             };
-            service.get("url").filter(|url| **url != Value::Null).cloned()
+            service
+                .get("url")
+                .filter(|url| **url != Value::Null)
+                .cloned()
         };
         let services = &self.drafts[at].blueprint.model.services;
         let main = services.iter().filter(|(_, service)| service.main);
@@ -324,10 +327,7 @@ impl<'f> Finish<'f, '_, '_> {
         let directory = directory.map(|name| (name.replace('-', "_"), name.to_owned()));
         Value::table(own.chain(directory).map(|(key, name)| {
             let version = self.secret_version(&name);
-            (
-                key,
-                Value::from(crate::platform::versioned(&name, version)),
-            )
+            (key, Value::from(crate::platform::versioned(&name, version)))
         }))
     }
 
