@@ -409,6 +409,8 @@ words! {
         Internal = "internal",
         /// The user has one, and puts it beside the secrets.
         Own = "own",
+        /// A public authority issues it, asked by ACME.
+        Acme = "acme",
         /// There is none: what is public is not encrypted.
         Off = "off",
     }

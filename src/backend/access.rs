@@ -145,8 +145,10 @@ pub(super) fn add(platform: &Platform, files: &mut Files) {
             })
             .collect(),
         accounts: accounts(platform),
+        // What has no login at all is said in the table.
         lacking: known
             .iter()
+            .filter(|(_, people)| people.local || people.login != Login::Local)
             .flat_map(|(component, people)| people.lacking.iter().map(|it| (*component, it)))
             .map(|(component, (way, why))| LackingRow {
                 system: &component.name,

@@ -32,7 +32,11 @@ struct Issue<'p> {
     folder: &'static str,
     certificates: &'p [Row<'p>],
     issued: Vec<&'p Row<'p>>,
+    /// Names of those that are not the user's own.
+    renewable: Vec<&'p str>,
     given: bool,
+    /// What a public authority is told, if one is asked.
+    acme: Option<Asked<'p>>,
     keystores: Vec<&'p str>,
     keystore_password: &'static str,
     key: Key,
@@ -85,6 +89,17 @@ struct Row<'p> {
     name: &'p str,
     names: &'p [String],
     given: bool,
+    asked: bool,
+}
+
+/// What certbot is told.
+#[derive(Serialize)]
+struct Asked<'p> {
+    directory: &'p str,
+    email: Option<&'p str>,
+    plugin: Option<&'p str>,
+    /// Its arguments for a key.
+    key: &'static str,
 }
 
 impl<'p> From<&'p Certificate> for Row<'p> {
@@ -92,7 +107,8 @@ impl<'p> From<&'p Certificate> for Row<'p> {
         Self {
             name: &certificate.name,
             names: &certificate.names,
-            given: certificate.given,
+            given: certificate.given && !certificate.asked,
+            asked: certificate.asked,
         }
     }
 }
@@ -105,7 +121,7 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
     let place = &platform.environment.place;
     let tls = &platform.environment.tls;
     let rows: Vec<Row<'_>> = platform.certificates.iter().map(Row::from).collect();
-    let issued: Vec<&Row<'_>> = rows.iter().filter(|row| !row.given).collect();
+    let issued: Vec<&Row<'_>> = rows.iter().filter(|row| !row.given && !row.asked).collect();
     if !issued.is_empty() {
         let mut authority = format!(
             "{} {} internal authority",
@@ -128,6 +144,22 @@ pub(crate) fn add(platform: &Platform, files: &mut Files) {
         folder: FOLDER,
         given: rows.iter().any(|row| row.given),
         issued,
+        renewable: rows
+            .iter()
+            .filter(|row| !row.given)
+            .map(|row| row.name)
+            .collect(),
+        acme: tls.acme.as_ref().map(|acme| Asked {
+            directory: &acme.directory,
+            email: acme.email.as_deref(),
+            plugin: acme.plugin.as_deref(),
+            key: match tls.key {
+                KeyKind::EcdsaP256 => "ecdsa --elliptic-curve secp256r1",
+                KeyKind::EcdsaP384 => "ecdsa --elliptic-curve secp384r1",
+                KeyKind::Rsa3072 => "rsa --rsa-key-size 3072",
+                KeyKind::Rsa4096 => "rsa --rsa-key-size 4096",
+            },
+        }),
         keystores: platform
             .certificates
             .iter()

@@ -212,6 +212,8 @@ pub struct Tls {
     pub public: Option<PublicTls>,
     /// Where that is said, or what it follows from.
     pub public_place: Place,
+    /// The public authority that issues it, if one does.
+    pub acme: Option<Acme>,
     /// Whether services speak TLS among themselves; none where a mesh does it for them.
     pub services: Option<ServicesTls>,
     /// What keys of certificates are that the platform makes.
@@ -222,6 +224,17 @@ pub struct Tls {
     pub renew_before: Seconds,
     /// How long the platform's authority is good, in whole days.
     pub authority_lifetime: Seconds,
+}
+
+/// A public authority that certificates are asked of by ACME.
+#[derive(Clone, Debug)]
+pub struct Acme {
+    /// Its directory.
+    pub directory: String,
+    /// Whom it writes to, if to anybody.
+    pub email: Option<String>,
+    /// The plugin of certbot that puts records into DNS; none where programs of the user's do.
+    pub plugin: Option<String>,
 }
 
 /// Minor versions of Kubernetes that bundles are made for.
@@ -1100,8 +1113,10 @@ pub struct Certificate {
     pub names: Vec<String>,
     /// Whether it is that of the public host names.
     pub public: bool,
-    /// Whether the user has it from elsewhere, rather than the platform's authority.
+    /// Whether it comes from elsewhere, rather than the platform's authority.
     pub given: bool,
+    /// Whether it is asked of a public authority, rather than put there by the user.
+    pub asked: bool,
     /// Whether it is also put into a PKCS #12 store with its key.
     pub keystore: bool,
     /// Positions of the services that are handed it, sorted.

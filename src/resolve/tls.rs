@@ -5,7 +5,7 @@
 use super::finish::SECRETS;
 use super::trace::{Explained, Trace};
 use crate::diagnostic::{Finding, suggest};
-use crate::platform::{AUTHORITY_FILE, Tls};
+use crate::platform::{AUTHORITY_FILE, Acme, Tls};
 use crate::schema::ILLEGAL_VALUE;
 use crate::source::Place;
 use crate::terms::{KeyKind, PublicTls, ServicesTls, Target};
@@ -67,6 +67,7 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
             .public
             .as_ref()
             .map_or_else(|| layered.target.place.clone(), |set| set.place.clone()),
+        acme: acme(layered, public, findings),
         services,
         key,
         lifetime,
@@ -83,6 +84,37 @@ pub(super) fn resolve(layered: &Layered, trace: &mut Trace, findings: &mut Vec<F
     };
     check(layered, &tls, findings);
     tls
+}
+
+/// The directory of Let's Encrypt, which issues to anybody.
+const DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+/// The word for programs of the user's that put records into DNS.
+const HOOK: &str = "hook";
+
+/// Returns the public authority that is asked, if one is.
+fn acme(layered: &Layered, public: Option<PublicTls>, findings: &mut Vec<Finding>) -> Option<Acme> {
+    let given = layered.tls.acme.as_ref();
+    if public != Some(PublicTls::Acme) {
+        findings.extend(given.map(|given| {
+            Finding::new(
+                &ILLEGAL_VALUE,
+                given.place.clone(),
+                "an authority is named that nothing is asked of",
+            )
+            .help("set `public = \"acme\"`, or take `acme` out")
+        }));
+        return None;
+    }
+    Some(Acme {
+        directory: given
+            .and_then(|given| given.directory.clone())
+            .unwrap_or_else(|| DIRECTORY.to_owned()),
+        email: given.and_then(|given| given.email.clone()),
+        plugin: given
+            .and_then(|given| given.dns.clone())
+            .filter(|dns| dns != HOOK),
+    })
 }
 
 /// Returns what keys are; what is weak, or cannot be verified by all, is reported with the reason.

@@ -213,6 +213,8 @@ pub struct LayeredSecrets {
 pub struct LayeredTls {
     /// Where that of the public host names comes from.
     pub public: Option<Sourced<PublicTls>>,
+    /// The public authority that is asked: directory, whom it writes to, what puts records into DNS.
+    pub acme: Option<LayeredAcme>,
     /// Whether services speak it among themselves.
     pub services: Option<Sourced<ServicesTls>>,
     /// What keys are, as it was written.
@@ -223,6 +225,19 @@ pub struct LayeredTls {
     pub renew_before: Option<Sourced<Seconds>>,
     /// How long the authority is good.
     pub authority_lifetime: Option<Sourced<Seconds>>,
+}
+
+/// A public authority, as far as the user described it.
+#[derive(Clone, Debug)]
+pub struct LayeredAcme {
+    /// Where it stands.
+    pub place: Place,
+    /// Its directory.
+    pub directory: Option<String>,
+    /// Whom it writes to.
+    pub email: Option<String>,
+    /// What puts records into DNS.
+    pub dns: Option<String>,
 }
 
 /// The cluster that an environment runs in, as far as the user described it.
@@ -627,6 +642,15 @@ fn read_tls(tree: Option<&Tree>) -> LayeredTls {
             tree.and_then(|tree| tree.get("public")),
             PublicTls::from_word,
         ),
+        acme: tree.and_then(|tree| tree.get("acme")).map(|tree| {
+            let text = |key: &str| text(tree.get(key)).map(|text| text.value);
+            LayeredAcme {
+                place: tree.key_place(),
+                directory: text("directory"),
+                email: text("email"),
+                dns: text("dns"),
+            }
+        }),
         services: word(
             tree.and_then(|tree| tree.get("services")),
             ServicesTls::from_word,

@@ -392,6 +392,9 @@ pub struct Tls {
     /// `kubernetes.issuer` and `kubernetes.tls_secret` say it.
     #[schemars(extend("examples" = ["own"]))]
     public: Option<PublicTls>,
+    /// The public authority that is asked, for `public = "acme"`.
+    #[schemars(extend("examples" = [{ "email": "ops@example.com", "dns": "route53" }]))]
+    acme: Option<Acme>,
     /// Whether services speak TLS 1.3 among themselves, with certificates of the platform's own authority that both sides
     /// can verify. What a system cannot do is in the bundle's README. Not for Kubernetes, where the mesh does it.
     #[schemars(extend("default" = "off", "examples" = ["internal"]))]
@@ -409,6 +412,26 @@ pub struct Tls {
     /// How long the authority itself is good, in whole days. It is made once and never renewed by itself outside Kubernetes.
     #[schemars(extend("format" = "duration", "default" = "3650d", "examples" = ["1825d"]))]
     authority_lifetime: Option<String>,
+}
+
+/// A public authority that certificates are asked of by ACME (RFC 8555). It believes what DNS says of the host names, so they need
+/// not be reachable from outside.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acme {
+    /// Its directory.
+    #[schemars(regex(pattern = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"))]
+    #[schemars(extend("default" = "https://acme-v02.api.letsencrypt.org/directory"))]
+    #[schemars(extend("examples" = ["https://acme-staging-v02.api.letsencrypt.org/directory"]))]
+    directory: Option<String>,
+    /// Whom the authority writes to.
+    #[schemars(extend("format" = "mail-address", "examples" = ["ops@example.com"]))]
+    email: Option<String>,
+    /// What puts records into DNS: the name of a plugin of certbot (`route53`, `cloudflare`, `rfc2136`), or `hook` for programs of
+    /// yours.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{1,30}$"))]
+    #[schemars(extend("default" = "hook", "examples" = ["route53"]))]
+    dns: Option<String>,
 }
 
 /// The cluster that an environment runs in.

@@ -68,6 +68,8 @@ struct Certificates<'p> {
     certificates: Vec<CertificateRow<'p>>,
     issued: bool,
     given: Option<&'p str>,
+    /// The public authority that is asked.
+    directory: Option<&'p str>,
     renew_days: u64,
     reloads: Vec<ReloadRow>,
     watching: String,
@@ -79,6 +81,7 @@ struct CertificateRow<'p> {
     names: String,
     services: String,
     given: bool,
+    asked: bool,
 }
 
 #[derive(Serialize)]
@@ -254,7 +257,10 @@ fn certificates(platform: &Platform) -> Option<Certificates<'_>> {
             }
         }
     }
-    let mut given = platform.certificates.iter().filter(|one| one.given);
+    let mut given = platform
+        .certificates
+        .iter()
+        .filter(|one| one.given && !one.asked);
     let rows = platform.certificates.iter().map(|certificate| {
         let services = certificate.services.iter();
         let services: Vec<&str> = services
@@ -264,12 +270,19 @@ fn certificates(platform: &Platform) -> Option<Certificates<'_>> {
             name: &certificate.name,
             names: certificate.names.join(", "),
             services: services.join(", "),
-            given: certificate.given,
+            given: certificate.given && !certificate.asked,
+            asked: certificate.asked,
         }
     });
     Some(Certificates {
         certificates: rows.collect(),
         issued: platform.certificates.iter().any(|one| !one.given),
+        directory: platform
+            .environment
+            .tls
+            .acme
+            .as_ref()
+            .map(|acme| acme.directory.as_str()),
         given: given.next().map(|certificate| certificate.name.as_str()),
         renew_days: tls::days(platform.environment.tls.renew_before),
         reloads,

@@ -32,6 +32,7 @@ struct Readme<'p> {
     nfs: Option<String>,
     certificates: bool,
     own_certificate: bool,
+    asked_certificate: bool,
     authority: Option<String>,
     door: Option<&'p str>,
     /// Hosts that the proxy is on.
@@ -167,7 +168,11 @@ fn readme<'p>(platform: &'p Platform, project: &'p str) -> Readme<'p> {
             .filter(|_| volumes.iter().any(|volume| volume.server.is_some()))
             .map(|(server, path)| format!("{server}:{path}")),
         certificates: !platform.certificates.is_empty(),
-        own_certificate: platform.certificates.iter().any(|one| one.given),
+        own_certificate: platform
+            .certificates
+            .iter()
+            .any(|one| one.given && !one.asked),
+        asked_certificate: platform.certificates.iter().any(|one| one.asked),
         authority: certificates
             .any(|one| one.name == PUBLIC && !one.given)
             .then(|| format!("{}/{AUTHORITY}.crt", tls::FOLDER)),

@@ -39,7 +39,12 @@ impl Finish<'_, '_, '_> {
                         self.own_names(at, services)
                     },
                     public,
-                    given: public && environment.tls.public == Some(PublicTls::Own),
+                    given: public
+                        && matches!(
+                            environment.tls.public,
+                            Some(PublicTls::Own | PublicTls::Acme)
+                        ),
+                    asked: public && environment.tls.public == Some(PublicTls::Acme),
                     keystore: used.keystore,
                     services: Vec::new(),
                     place: service.place.clone(),
