@@ -1,8 +1,8 @@
 """Makes the realm, its groups, clients, directory and SAML provider; corrects what differs. Safe to run again.
 
-What is wanted is in realm.json. A script over the administration interface instead of a realm file, because Keycloak skips a
-file whose realm exists; instead of kcadm.sh, because that takes secrets as arguments and starts Java at every call. What
-people made in the console and this script does not name is left alone.
+What is wanted is in realm.json. A script over the administration interface instead of a realm file, because Keycloak
+skips a file whose realm exists; instead of kcadm.sh, because that takes secrets as arguments and starts Java at every
+call. What people made in the console and this script does not name is left alone.
 """
 
 import json
@@ -137,7 +137,7 @@ def settings(keycloak: Keycloak, wanted: dict) -> None:
 
 
 def administrators(keycloak: Keycloak, wanted: dict) -> None:
-    """The one for emergencies, with the password of its secret; and this script's client, which Keycloak takes for temporary."""
+    """The one for emergencies, with the password of its secret; and this script's client, which is not to be temporary."""
     for client in keycloak.ask("GET", f"/clients?clientId={wanted['client']}", realm="master"):
         if client.get("attributes", {}).get(BOOT):
             client["attributes"][BOOT] = ""
@@ -157,7 +157,8 @@ def administrators(keycloak: Keycloak, wanted: dict) -> None:
     if "admin" not in [role["name"] for role in keycloak.ask("GET", roles, realm="master")]:
         keycloak.ask("POST", roles, [keycloak.ask("GET", "/roles/admin", realm="master")], realm="master")
         say(f"{name} is an administrator")
-    # Only a login tells whether it is still the same. With a second factor none succeeds, and it is set again, which harms nobody.
+    # Only a login tells whether it is still the same. With a second factor none succeeds, and it is set again, which
+    # harms nobody.
     if not keycloak.takes(name, password):
         keycloak.ask("PUT", f"/users/{user['id']}/reset-password", {"type": "password", "value": password, "temporary": False}, realm="master")
         say(f"set the password of {name} to that of its secret")

@@ -11,7 +11,7 @@ from pathlib import Path
 from dashboards import BROKEN, dashboards_fit, is_dashboard
 from report import Failure, expect
 from restoring import is_page, pages
-from toolbox import PATH, Toolbox, run
+from toolbox import HERE, PATH, Toolbox, run
 
 YAMLLINT = "{rules: {key-duplicates: enable, octal-values: {forbid-implicit-octal: true}}}"
 
@@ -162,7 +162,7 @@ def units(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
 
 def no_secrets(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     # The configuration is given, so that nothing in the bundle or the user's settings can switch rules off.
-    argv = [tools.pip("gitleaks"), "dir", folder, "--no-banner", "--redact", "--exit-code", "3", "--verbose", "--no-color"]
+    argv = [tools.pip("gitleaks"), "dir", folder, "--no-banner", "--redact", "--exit-code", "3", "--verbose", "--no-color", "--config", HERE / "gitleaks.toml"]
     result = run(argv, check=False, merge=True, env={"PATH": PATH, "HOME": str(folder)})
     expect(result.returncode == 0, result.stdout)
 

@@ -266,7 +266,7 @@ def exchanged(trial: Trial, to: str, verifier: str, secret: str) -> dict:
 
 
 def tokens(trial: Trial) -> None:
-    """Tokens say who somebody is, in which groups, and for whom they are; a client gets no more than it was made for."""
+    """Tokens say who somebody is, in which groups, and for whom; a client gets no more than it was made for."""
     secret = trial.secret("keycloak-traces-identity")
     issuer = "http://keycloak.localhost:8080/realms/identity"
     for user, groups in (("ann", ["lake-admin"]), ("bob", [])):
@@ -325,7 +325,7 @@ def corrected(trial: Trial) -> None:
 
 
 def brokered(trial: Trial) -> None:
-    """The directory and the SAML provider of the Swarm environment are taken, twice alike; without them they are gone."""
+    """The directory and the SAML provider of the Swarm environment are taken, twice alike; then they are gone."""
     wanted = json.loads((trial.dev / "keycloak/realm.json").read_text(encoding="utf-8"))
     swarm = json.loads((trial.folder / "bundles/swarm/keycloak/realm.json").read_text(encoding="utf-8"))
     path = trial.folder / "brokered.json"
@@ -393,7 +393,7 @@ def page() -> Iterator[tuple[int, list[dict[str, str]]]]:
 
 @contextlib.contextmanager
 def proxy(trial: Trial, upstream: int) -> Iterator[tuple[int, int]]:
-    """oauth2-proxy as the bundle starts it; its port and that of its metrics. Sessions are in cookies, there is no Valkey here."""
+    """oauth2-proxy as the bundle starts it, with sessions in cookies; its port and that of its metrics."""
     program = trial.tools.path("oauth2-proxy")
     web, metrics = free_port(), free_port()
     environment = trial.environment("traces")

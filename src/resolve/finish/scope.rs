@@ -41,8 +41,8 @@ impl<'f> Finish<'f, '_, '_> {
         Value::Table(table)
     }
 
-    /// Where people reach a component: the URL of the first page that it publishes, of its main service if that has one.
-    /// Null for one without pages.
+    /// Where people reach a component: the URL of the first page that it publishes, of its main service if that has
+    /// one. Null for one without pages.
     fn public_url(&self, at: usize, service_names: &[Value]) -> Value {
         let url = |key: &str| {
             let Value::Table(services) = &service_names[at] else {
