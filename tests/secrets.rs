@@ -64,7 +64,8 @@ fn the_scanner_finds_every_form() {
     assert!(found(b"k3Qz8Vw1 /Rt6+Yp0Lm5?Nc2Xb7", &secrets).is_empty());
 }
 
-/// Every topology that there is, built where its secrets lie: neither the bundles nor what the program says repeats a value.
+/// Every topology that there is, built where its secrets lie: neither the bundles nor what the program says repeats a
+/// value.
 #[test]
 fn no_bundle_has_the_value_of_a_secret() {
     let examples = support::examples().into_iter();
@@ -203,8 +204,8 @@ fn stores_change_nothing_that_pods_see() {
 /// What no output may repeat.
 const VALUE: &str = "k3Qz8Vw1Rt6Yp0Lm5Nc2Xb7Hd4Jf9Gs2Aq";
 
-/// Places that a secret can be typed into: what is added to the topology, the table it is added to, and what is found there.
-/// `VALUE` stands for the value.
+/// Places that a secret can be typed into: what is added to the topology, the table it is added to, and what is found
+/// there. `VALUE` stands for the value.
 const PLACES: &[(&str, &str, &str)] = &[
     (
         "components.valkey",

@@ -1,7 +1,8 @@
 //! Findings: what any stage has to say to the user, and the rules they come from.
 //!
-//! Stages make [`Finding`]s; the `text`, `json`, `sarif` and `annotations` modules render them, all from the same struct. A finding
-//! names places by key path; [`locate`] turns them into bytes, lines and columns. This module depends on `source` only.
+//! Stages make [`Finding`]s; the `text`, `json`, `sarif` and `annotations` modules render them, all from the same
+//! struct. A finding names places by key path; [`locate`] turns them into bytes, lines and columns. This module depends
+//! on `source` only.
 
 pub mod annotations;
 pub mod json;
@@ -172,7 +173,8 @@ impl Finding {
 
 /// Sorts findings by file, place and code, and drops repetitions.
 ///
-/// A finding that several environments share is said once, without an environment. Words that look like secrets are taken out.
+/// A finding that several environments share is said once, without an environment. Words that look like secrets are
+/// taken out.
 pub fn arrange(findings: &mut Vec<Finding>, sources: &crate::source::Sources) {
     if sources.hides() {
         for finding in findings.iter_mut() {

@@ -1,7 +1,7 @@
 //! Where the values of secrets are kept: what an environment says of it, held against what its target has.
 //!
-//! In comes what the user said, out comes [`Store`]. A store that the target does not have, or that lacks what it needs, is
-//! reported where it is said.
+//! In comes what the user said, out comes [`Store`]. A store that the target does not have, or that lacks what it
+//! needs, is reported where it is said.
 
 use super::trace::{Explained, Trace};
 use crate::diagnostic::Finding;

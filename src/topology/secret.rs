@@ -1,8 +1,8 @@
 //! Secrets that a user typed into the topology: in any value of it, in a name, in a comment.
 //!
-//! In comes the file's text, out come findings, and everything that looks like a secret is hidden in [`Sources`]: neither the
-//! lines that findings show nor their words repeat it. It is looked for before the schema is asked, so that no other fault of
-//! the file shows what this one would have hidden.
+//! In comes the file's text, out come findings, and everything that looks like a secret is hidden in [`Sources`]:
+//! neither the lines that findings show nor their words repeat it. It is looked for before the schema is asked, so that
+//! no other fault of the file shows what this one would have hidden.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -70,15 +70,16 @@ const NAMES: &[&str] = &["allow", "images", "mirrors", "needs", "owners", "profi
 /// Keys of `alerting` whose values are addresses, which can be secrets that are given.
 const ADDRESSES: &[&str] = &["webhook", "heartbeat"];
 
-/// Keys of the topology's own whose names sound like secrets, and which are names of accounts, objects and keys elsewhere.
+/// Keys of the topology's own whose names sound like secrets, and which are names of accounts, objects and keys
+/// elsewhere.
 const REFERENCES: &[[&str; 2]] = &[
     ["kubernetes", "disk_key"],
     ["kubernetes", "tls_secret"],
     ["offsite", "access_key"],
 ];
 
-/// What only secrets look like, wherever it stands. Sources: the documentation of GitHub, GitLab, Slack, Stripe, npm, Docker,
-/// HashiCorp, Google, AWS and age on the forms of their tokens; RFC 7468 and RFC 7519.
+/// What only secrets look like, wherever it stands. Sources: the documentation of GitHub, GitLab, Slack, Stripe, npm,
+/// Docker, HashiCorp, Google, AWS and age on the forms of their tokens; RFC 7468 and RFC 7519.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}|\bxox[abeoprs]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{16,}|\b[sr]k_live_[A-Za-z0-9]{8,}|\bnpm_[A-Za-z0-9]{30,}|\bdckr_pat_[A-Za-z0-9_-]{16,}|\bhv[sb]\.[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{35}|\bAGE-SECRET-KEY-[A-Z0-9-]{8,}|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|https://hooks\.slack\.com/services/[^\s\x22']+|https://discord(?:app)?\.com/api/webhooks/[^\s\x22']+",
