@@ -103,6 +103,7 @@ TOLD_VERSION = {"kubernetes": ("k8s.io/kubernetes", "k8s.io/component-base/versi
 
 # Python environments: the file that says what is in them. One of its own for what wants other versions than the rest.
 REQUIREMENTS = {
+    "acme": "requirements-acme.txt",
     "checkov": "requirements-checkov.txt",
     "checks": "requirements.txt",
     "ci": "requirements-ci.txt",
