@@ -188,8 +188,9 @@ fn certificates() {
 
 #[test]
 fn certificates_are_as_was_asked() {
-    let topology =
-        format!("{TOPOLOGY}tls = {{ key = \"rsa-3072\", lifetime = \"10d\", authority_lifetime = \"50d\" }}\n");
+    let topology = format!(
+        "{TOPOLOGY}tls = {{ key = \"rsa-3072\", lifetime = \"10d\", authority_lifetime = \"50d\" }}\n"
+    );
     let text = made(&topology, |context| {
         let mut objects = certificates::authority(context);
         objects.extend(of_services(context, |at| {
