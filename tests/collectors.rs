@@ -77,6 +77,8 @@ secrets = ["token", "password"]
 ports.sql = { port = 5000, protocol = "tcp" }
 ports.http = { port = 5001, protocol = "http", tls = "environment.target != 'kubernetes'", publish = "web", check = "/well" }
 ports.page = { port = 5002, protocol = "http", publish = "web", host = "page" }
+ports.admin = { port = 5003, protocol = "http", tls = "environment.target != 'kubernetes'" }
+probe = { http = "/well", port = "http", with = "curl" }
 metrics.default = { port = "http", path = "/v2/metrics", bearer = "token", interval = "90s", params = { set = "${component}" } }
 metrics.extra = { port = "page", basic = { user = "reader", password = "password" }, honor_labels = true, labels = { tier = "$gold" } }
 metrics.never = { port = "page", when = "environment.name == 'never'" }
