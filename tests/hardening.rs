@@ -3,6 +3,12 @@
 //! The manifests are read as a program would read them; what may be otherwise comes from the blueprints, by way of the
 //! resolved platform, and is on the page `SECURITY.md`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test reads files of its own"
+)]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
