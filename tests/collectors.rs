@@ -62,7 +62,7 @@ resources.small = { cpu = "100m", memory = "32MiB" }
 capability = "probes"
 service = "server"
 port = "http"
-values = { healthy = "http_200" }
+values = { healthy = "http_200", certificate = "tls_end" }
 "#;
 
 /// A system with metrics of its own, behind a token, and an exporter; one instance in three, each with a name.
@@ -77,6 +77,8 @@ secrets = ["token", "password"]
 ports.sql = { port = 5000, protocol = "tcp" }
 ports.http = { port = 5001, protocol = "http", tls = "environment.target != 'kubernetes'", publish = "web", check = "/well" }
 ports.page = { port = 5002, protocol = "http", publish = "web", host = "page" }
+ports.admin = { port = 5003, protocol = "http", tls = "environment.target != 'kubernetes'" }
+probe = { http = "/well", port = "http", with = "curl" }
 metrics.default = { port = "http", path = "/v2/metrics", bearer = "token", interval = "90s", params = { set = "${component}" } }
 metrics.extra = { port = "page", basic = { user = "reader", password = "password" }, honor_labels = true, labels = { tier = "$gold" } }
 metrics.never = { port = "page", when = "environment.name == 'never'" }
@@ -170,6 +172,10 @@ hosts = [{ name = "one", memory = "8GiB", cpus = 4 }, { name = "two", memory = "
 target = "kubernetes"
 size = "small"
 components.door.enabled = false
+
+[environments.sealed]
+target = "compose"
+tls = { public = "internal", services = "internal" }
 
 [environments.dark]
 target = "compose"
@@ -267,6 +273,21 @@ fn collectors_reach_what_they_scrape_and_nothing_else() {
         "scraper -> watcher:metrics",
     ];
     assert_eq!(looks(&platforms["prod"]), inside);
+}
+
+#[test]
+fn certificates_of_services_are_looked_at_where_there_are_some() {
+    let (platforms, bundles) = platforms();
+    let asked = "prober -> store:http";
+    assert!(looks(&platforms["sealed"]).iter().any(|look| look == asked));
+    assert!(looks(&platforms["dev"]).iter().all(|look| look != asked));
+    let text = &bundles["sealed"]["scraper/scraper.yaml"];
+    let configs = text.split("- job_name: ");
+    let certificates: Vec<&str> = configs
+        .filter(|config| config.starts_with("certificate\n"))
+        .collect();
+    insta::assert_snapshot!("collectors_certificates", certificates.join(""));
+    assert!(!bundles["dev"]["scraper/scraper.yaml"].contains("job_name: certificate"));
 }
 
 #[test]

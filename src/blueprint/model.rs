@@ -893,6 +893,8 @@ pub struct RunAs {
     /// Whether the image's own files cannot be changed.
     #[serde(default)]
     pub read_only: bool,
+    /// Why they can be changed, where they must.
+    pub writable_root: Option<String>,
     /// Scratch folders in memory.
     #[serde(default)]
     pub writable: Vec<String>,
@@ -938,7 +940,19 @@ pub struct Volume {
     /// Kinds of storage it must not lie on, with the reason.
     #[serde(default, rename = "unsafe")]
     pub unsafe_on: BTreeMap<crate::terms::StorageKind, String>,
+    /// What encrypts what is written there, where the system does that itself.
+    pub encryption: Option<VolumeEncryption>,
     /// Leave it out when this is false, also where it is mounted.
+    pub when: Option<Expr>,
+}
+
+/// What encrypts what a system writes to a volume.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeEncryption {
+    /// What it is, for the bundle's SECURITY.md.
+    pub by: Words,
+    /// It does so only when this is true.
     pub when: Option<Expr>,
 }
 

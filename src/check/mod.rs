@@ -40,6 +40,7 @@ mod single_point_of_failure;
 mod start_cycle;
 mod too_few_hosts;
 mod too_many_hosts;
+mod unencrypted_volumes;
 mod unknown_storage_class;
 mod unmatched_host_labels;
 mod unreached_bind;
@@ -105,6 +106,7 @@ pub const CHECKS: &[Check] = &[
     start_cycle::CHECK,
     too_few_hosts::CHECK,
     too_many_hosts::CHECK,
+    unencrypted_volumes::CHECK,
     unknown_storage_class::CHECK,
     unmatched_host_labels::CHECK,
     unreached_bind::CHECK,

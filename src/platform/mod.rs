@@ -299,6 +299,8 @@ pub struct Storage {
     pub kind: StorageKind,
     /// NFS server and exported folder.
     pub nfs: Option<(String, String)>,
+    /// Whether the disks are encrypted, as far as the user says.
+    pub encrypted: bool,
     /// Where it is said.
     pub place: Place,
 }
@@ -513,6 +515,8 @@ pub struct Volume {
     pub storage: (StorageKind, Place),
     /// Kinds of storage it must not lie on, with the reason.
     pub unsafe_on: BTreeMap<StorageKind, String>,
+    /// What encrypts what is written there, in the environment's language, if the system does that itself.
+    pub encryption: Option<String>,
     /// Where it comes from.
     pub place: Place,
 }
@@ -620,6 +624,8 @@ pub struct Service {
     pub privileged: Option<String>,
     /// Whether the image's own files cannot be changed.
     pub read_only: bool,
+    /// Why they can, if they can.
+    pub writable_root: Option<String>,
     /// Scratch folders in memory.
     pub writable: Vec<String>,
     /// Capabilities it has.

@@ -687,6 +687,11 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
                 .storage
                 .as_ref()
                 .and_then(|storage| Some((storage.server.clone()?, storage.path.clone()?))),
+            encrypted: layered
+                .storage
+                .as_ref()
+                .and_then(|storage| storage.encrypted.as_ref())
+                .is_some_and(|encrypted| encrypted.value),
             place: layered.storage.as_ref().map_or_else(
                 || layered.place.clone(),
                 |storage| storage.kind.place.clone(),

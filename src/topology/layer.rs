@@ -187,6 +187,8 @@ pub struct LayeredStorage {
     pub server: Option<String>,
     /// Exported folder.
     pub path: Option<String>,
+    /// Whether its disks are encrypted.
+    pub encrypted: Option<Sourced<bool>>,
 }
 
 /// Where the values of secrets are kept, as far as the user described it.
@@ -527,11 +529,21 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
     let zones: Vec<Sourced<String>> = texts(environment.get("zones"));
     let hosts = read_hosts(environment, &zones, &mut findings);
     let profiles = read_profiles(environment, &components, &mut findings);
-    let storage = environment.get("storage").and_then(|tree| {
+    let storage = environment.get("storage").map(|tree| {
         let storage = LayeredStorage {
-            kind: word(tree.get("kind"), StorageKind::from_word)?,
+            kind: word(tree.get("kind"), StorageKind::from_word).unwrap_or_else(|| Sourced {
+                value: StorageKind::Local,
+                place: tree.key_place(),
+                replaced: Vec::new(),
+            }),
             server: text(tree.get("server")).map(|text| text.value),
             path: text(tree.get("path")).map(|text| text.value),
+            encrypted: tree
+                .get("encrypted")
+                .and_then(|tree| match tree.value() {
+                    Value::Bool(encrypted) => Some(Sourced::from_tree(tree, encrypted)),
+                    _ => None,
+                }),
         };
         if storage.kind.value == StorageKind::Nfs && (storage.server.is_none() || storage.path.is_none()) {
             findings.push(
@@ -539,7 +551,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
                     .help("name the server and the exported folder: storage = { kind = \"nfs\", server = \"10.0.0.5\", path = \"/export/lake\" }"),
             );
         }
-        Some(storage)
+        storage
     });
     if let Some(bind) = environment.get("bind")
         && bind

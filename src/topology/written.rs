@@ -520,8 +520,13 @@ pub struct Reserve {
 #[serde(deny_unknown_fields)]
 pub struct Storage {
     /// On each machine itself, or shared over the network.
-    #[schemars(extend("examples" = ["nfs"]))]
-    kind: StorageKind,
+    #[schemars(extend("default" = "local", "examples" = ["nfs"]))]
+    kind: Option<StorageKind>,
+    /// Whether the disks are encrypted that volumes lie on, those of the hosts or of the NFS server: by LUKS, by themselves,
+    /// or by whoever rents them out. You see to it; the bundle says so, and a finding goes. Not for Kubernetes, where storage
+    /// classes decide.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    encrypted: Option<bool>,
     /// NFS: the server.
     #[schemars(extend("examples" = ["10.0.0.5"]))]
     server: Option<String>,

@@ -127,6 +127,15 @@ def certificates(bundle: Path, folder: Path) -> None:
     expect("does not fit" in issuer.issue("--check", status=1), "--check does not see another key")
     issuer.issue()
     renewed("public")
+    # A key of another kind than the topology asks for now, made by hand.
+    public = issuer.kept / "public"
+    names = issuer.folder / "tls/public.cnf"
+    issuer.openssl("req", "-new", "-newkey", "rsa:2048", "-noenc", "-config", names, "-keyout", public / "tls.key", "-out", "csr")
+    issuer.openssl("x509", "-req", "-in", "csr", "-days", 90, "-CA", "ca.crt", "-CAkey", "ca.key", "-extfile", names, "-extensions", "certificate", "-out", public / "tls.crt")
+    (issuer.kept / "csr").unlink()
+    expect("another kind than ecdsa-p256" in issuer.issue("--check", status=1), "--check does not see a key of another kind")
+    issuer.issue()
+    renewed("public")
     # The key is kept elsewhere: nothing can be made, and what is there stays.
     key = issuer.kept / "ca.key"
     away = folder / "away.key"
@@ -205,6 +214,13 @@ def given(bundle: Path, folder: Path) -> None:
     expect(not issuer.issue() and not issuer.issue("--check"), "has something to say of a good one")
     expect(issuer.state() == before, "touches what is the user's")
     issuer.issue("--renew", "public", status=2)
+    for key, digest, wrong in (
+        ("rsa:1024", "-sha256", "RSA of 1024 bits"), ("rsa:2048", "-sha1", "can be forged"), ("ed25519", "-sha256", "browsers refuse"),
+    ):  # fmt: skip
+        folder = issuer.kept / "public"
+        words = ("-subj", f"/CN={DOMAIN}", "-addext", f"subjectAltName=DNS:{DOMAIN},DNS:*.{DOMAIN}", "-days", 60)
+        issuer.openssl("req", "-x509", "-newkey", key, digest, "-noenc", *words, "-keyout", folder / "tls.key", "-out", folder / "tls.crt")
+        expect(wrong in issuer.issue(status=1), f"accepts {key} {digest}")
     issuer.sign("public", 3, config="right", authority="other")
     issuer.issue()
     expect("ends on" in issuer.issue("--check", status=1), "--check does not see the end")

@@ -187,9 +187,10 @@ fn certificates() {
 }
 
 #[test]
-fn certificates_are_good_for_as_long_as_was_asked() {
-    let topology =
-        format!("{TOPOLOGY}tls = {{ lifetime = \"10d\", authority_lifetime = \"50d\" }}\n");
+fn certificates_are_as_was_asked() {
+    let topology = format!(
+        "{TOPOLOGY}tls = {{ key = \"rsa-3072\", lifetime = \"10d\", authority_lifetime = \"50d\" }}\n"
+    );
     let text = made(&topology, |context| {
         let mut objects = certificates::authority(context);
         objects.extend(of_services(context, |at| {
@@ -203,6 +204,8 @@ fn certificates_are_good_for_as_long_as_was_asked() {
         "renewBefore: 240h",
         "duration: 240h",
         "renewBefore: 80h",
+        "  algorithm: RSA",
+        "  size: 3072",
     ] {
         assert!(text.contains(&format!("  {line}\n")), "{line}: {text}");
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Connection, FlowList, ProofKind};
 use crate::backend::readme::{self, Template};
 use crate::platform::{Platform, Secret};
-use crate::terms::{Encryption, Locale, RotationWay, SecretKind};
+use crate::terms::{Encryption, Locale, RotationWay, SecretKind, Target};
 
 static TEMPLATE: Template = Template {
     en: LazyLock::new(|| readme::engine(include_str!("../readme/security.en.hbs"))),
@@ -21,7 +21,28 @@ struct Page<'p> {
     flows: Vec<Row<'p>>,
     /// What is encrypted by nothing, most exposed first.
     clear: Vec<ClearRow<'p>>,
+    /// What is kept, and what encrypts it there.
+    kept: Vec<KeptRow>,
+    /// Whether the target is Swarm, or Kubernetes: each keeps containers in bounds in its own way.
+    swarm: bool,
+    kubernetes: bool,
+    /// What a container may that others may not.
+    exceptions: Vec<ExceptionRow<'p>>,
     secrets: Vec<SecretRow<'p>>,
+}
+
+#[derive(Serialize)]
+struct KeptRow {
+    name: String,
+    place: String,
+    system: String,
+}
+
+#[derive(Serialize)]
+struct ExceptionRow<'p> {
+    service: &'p str,
+    what: String,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +83,10 @@ pub(super) fn render(platform: &Platform, list: &FlowList) -> String {
         environment: &platform.environment.name,
         flows: list.flows.iter().map(|flow| row(locale, flow)).collect(),
         clear: clear(list),
+        kept: kept(platform),
+        swarm: platform.environment.target == Target::Swarm,
+        kubernetes: platform.environment.target == Target::Kubernetes,
+        exceptions: exceptions(platform),
         secrets: platform
             .secrets
             .iter()
@@ -77,6 +102,126 @@ fn word(locale: Locale, en: &'static str, fr: &'static str) -> &'static str {
         Locale::En => en,
         Locale::Fr => fr,
     }
+}
+
+/// Lists what is kept: volumes, then copies.
+fn kept(platform: &Platform) -> Vec<KeptRow> {
+    let environment = &platform.environment;
+    let word = |en, fr| word(environment.locale, en, fr);
+    let nothing = || {
+        word(
+            "nothing that the bundle knows of",
+            "rien que le paquet connaisse",
+        )
+        .to_owned()
+    };
+    let volumes = platform
+        .components
+        .iter()
+        .flat_map(|component| &component.volumes);
+    let mut rows: Vec<KeptRow> = volumes
+        .map(|volume| {
+            let own = environment.cluster.as_ref().map(|cluster| {
+                let given = cluster.storage_classes.contains_key(&volume.class);
+                (cluster.storage_class(volume.class), given)
+            });
+            let place = match own {
+                Some((Some(class), false)) => format!(
+                    "{} `{class}`",
+                    word(
+                        "storage class of the bundle, encrypted:",
+                        "classe de stockage du paquet, chiffrée :"
+                    )
+                ),
+                Some((Some(class), true)) => format!(
+                    "{} `{class}`",
+                    word(
+                        "storage class of yours, for you to say:",
+                        "classe de stockage à vous, à vous de le dire :"
+                    )
+                ),
+                Some((None, _)) => word(
+                    "the cluster's default storage class: unknown",
+                    "la classe de stockage par défaut : inconnu",
+                )
+                .to_owned(),
+                None if environment.storage.encrypted => word(
+                    "disks that are encrypted, as the topology says",
+                    "des disques chiffrés, d'après la topologie",
+                )
+                .to_owned(),
+                None => nothing(),
+            };
+            KeptRow {
+                name: format!("`{}`", volume.name),
+                place,
+                system: volume.encryption.clone().unwrap_or_default(),
+            }
+        })
+        .collect();
+    if let Some(backup) = &platform.backup {
+        let recipients = backup.recipients.len();
+        rows.push(KeptRow {
+            name: word("backups", "sauvegardes").to_owned(),
+            place: String::new(),
+            system: match recipients {
+                0 => nothing(),
+                _ => format!(
+                    "age, {recipients} {}",
+                    word(
+                        "recipient(s), before a copy leaves its job",
+                        "destinataire(s), avant qu'une copie quitte sa tâche"
+                    )
+                ),
+            },
+        });
+    }
+    rows
+}
+
+/// Lists what containers may that others may not.
+fn exceptions(platform: &Platform) -> Vec<ExceptionRow<'_>> {
+    let locale = platform.environment.locale;
+    let word = |en, fr| word(locale, en, fr);
+    let mut rows = Vec::new();
+    for service in platform
+        .services
+        .iter()
+        .filter(|service| service.managed.is_none())
+    {
+        let mut add = |what: String, why: &Option<String>| {
+            rows.push((service.name.as_str(), what, why.clone()));
+        };
+        if service.user.is_some_and(|(user, _)| user == 0) {
+            add("root".to_owned(), &service.root);
+        }
+        if service.privileged.is_some() {
+            add(
+                word(
+                    "all rights on its machine",
+                    "tous les droits sur sa machine",
+                )
+                .to_owned(),
+                &service.privileged,
+            );
+        }
+        if !service.read_only {
+            add(
+                word(
+                    "a root file system that can be written",
+                    "une racine accessible en écriture",
+                )
+                .to_owned(),
+                &service.writable_root,
+            );
+        }
+        if !service.capabilities.is_empty() {
+            add(service.capabilities.join(", "), &service.root);
+        }
+    }
+    rows.into_iter()
+        .map(|(service, what, why)| ExceptionRow { service, what, why })
+        .collect()
 }
 
 fn row(locale: Locale, flow: &Connection) -> Row<'_> {

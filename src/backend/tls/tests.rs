@@ -207,6 +207,44 @@ fn the_script_is_told_names_and_times() {
 }
 
 #[test]
+fn keys_are_what_was_asked_for() {
+    for (key, new, shown) in [
+        (
+            "ecdsa-p256",
+            "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -sha256",
+            "id-ecPublicKey 256",
+        ),
+        (
+            "ecdsa-p384",
+            "-newkey ec -pkeyopt ec_paramgen_curve:P-384 -noenc -sha384",
+            "id-ecPublicKey 384",
+        ),
+        (
+            "rsa-3072",
+            "-newkey rsa:3072 -noenc -sha256",
+            "rsaEncryption 3072",
+        ),
+        (
+            "rsa-4096",
+            "-newkey rsa:4096 -noenc -sha256",
+            "rsaEncryption 4096",
+        ),
+    ] {
+        let bundle = files(&platform(
+            "compose",
+            &format!("tls = {{ public = \"internal\", key = \"{key}\" }}"),
+        ));
+        let script = file(&bundle, "tls/issue.sh");
+        // The authority's, and that of each certificate.
+        assert_eq!(script.matches(new).count(), 2, "{key}: {script}");
+        assert!(
+            script.contains(&format!("!= '{shown}' ]")),
+            "{key}: {script}"
+        );
+    }
+}
+
+#[test]
 fn without_certificates_there_is_no_script() {
     let mut platform = platform("compose", "");
     platform.certificates.clear();

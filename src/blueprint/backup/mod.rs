@@ -307,6 +307,7 @@ pub(super) fn expand(backup: &Backup, model: &mut Blueprint) {
             class: Some(DiskClass::Standard),
             shared: false,
             unsafe_on: BTreeMap::new(),
+            encryption: None,
             when: Some(expr("backup.active")),
         },
     );

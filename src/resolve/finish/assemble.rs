@@ -281,6 +281,16 @@ impl<'f> Finish<'f, '_, '_> {
             {
                 continue;
             }
+            let place = || {
+                draft
+                    .blueprint
+                    .place(["volumes", key.as_str(), "encryption", "when"])
+            };
+            let encryption = spec
+                .encryption
+                .as_ref()
+                .filter(|spec| draft.holds(spec.when.as_ref(), &names, place, findings))
+                .map(|spec| spec.by.get(self.resolver.environment.locale).to_owned());
             let place = draft.blueprint.place(["volumes", key, "size"]);
             let tier = draft.size.nearest(&spec.size);
             let default = tier.and_then(|(tier, size)| Some((tier, Bytes::parse(size)?)));
@@ -317,6 +327,7 @@ impl<'f> Finish<'f, '_, '_> {
                     shared: spec.shared,
                     storage,
                     unsafe_on: spec.unsafe_on.clone(),
+                    encryption,
                     place: draft.place.clone(),
                 },
             ));

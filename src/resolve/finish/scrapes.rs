@@ -14,7 +14,7 @@ use crate::blueprint::scrape::MetricsEndpoint;
 use crate::diagnostic::{Finding, suggest};
 use crate::observe::scrape::{Collector, Found, ProbeJob, Target as ScrapeTarget, configs};
 use crate::platform::scrape::{Collectors, Prober, Scrape, ScrapeAuth, WebProbe};
-use crate::platform::{Edge, Endpoint, Flow, FlowReason, HostMount};
+use crate::platform::{Edge, Endpoint, Flow, FlowReason, HostMount, Port};
 use crate::source::Place;
 use crate::terms::{Protocol, Publish, ServicesTls};
 use crate::units::Seconds;
@@ -210,12 +210,20 @@ impl Finish<'_, '_, '_> {
                     continue;
                 }
                 // The protocols of databases have a word of their own before TLS.
-                let shown = sized.ports.iter().find(|(_, port)| {
+                let shows = |port: &Port| {
                     port.tls
                         && !port.mutual
                         && port.protocol != Protocol::Tcp
                         && port.publish != Some(Publish::Host)
-                });
+                };
+                let mut shown = sized.ports.iter().filter(|(_, port)| shows(port));
+                // Not every port is listened on; the one that tells whether it is well is.
+                let asked = sized.workload.probe.as_ref();
+                let asked = asked.and_then(|probe| probe.port.as_deref().or(probe.tcp.as_deref()));
+                let well = asked.and_then(|name| sized.ports.get_key_value(name));
+                let shown = well
+                    .filter(|(_, port)| shows(port))
+                    .or_else(|| shown.next());
                 ends.extend(shown.map(|(name, port)| {
                     let address = format!("{}:{}", sized.host(), port.number);
                     WebProbe {

@@ -278,6 +278,7 @@ impl<'f> Finish<'f, '_, '_> {
             root: run_as.root.clone(),
             privileged: run_as.privileged.clone(),
             read_only: run_as.read_only,
+            writable_root: run_as.writable_root.clone(),
             writable: run_as.writable.clone(),
             capabilities: run_as.capabilities.clone(),
             stop_grace: seconds(&workload.stop.grace).unwrap_or(GRACE),
