@@ -304,10 +304,7 @@ impl<'f> Finish<'f, '_, '_> {
         let directory = directory.map(|name| (name.replace('-', "_"), name.to_owned()));
         Value::table(own.chain(directory).map(|(key, name)| {
             let version = self.secret_version(&name);
-            (
-                key,
-                Value::from(crate::platform::versioned(&name, version)),
-            )
+            (key, Value::from(crate::platform::versioned(&name, version)))
         }))
     }
 
