@@ -16,7 +16,7 @@ use std::sync::Arc;
 use lakewright::blueprint::logs::LogFormat;
 use lakewright::blueprint::model::{FileSpec, Workload};
 use lakewright::blueprint::monitoring::{ALERTS_FILE, FilledWords, METRICS_FILE};
-use lakewright::blueprint::{Blueprint, Library, SCHEMA, backup, dashboard};
+use lakewright::blueprint::{Blueprint, Library, SCHEMA, backup, dashboard, identity};
 use lakewright::cli::try_alone;
 use lakewright::compile::Compiler;
 use lakewright::diagnostic::{self, Severity};
@@ -198,6 +198,7 @@ fn every_file_is_used_and_every_file_named_exists() {
             ALERTS_FILE,
             "dashboard.toml",
             backup::FILE_NAME,
+            identity::FILE_NAME,
             backup::PROGRAM,
         ]);
         for file in blueprint.files.keys().filter(|file| *file != "README.md") {

@@ -406,6 +406,9 @@ pub struct Workload {
     /// account that looks for them.
     #[serde(default)]
     pub directory: bool,
+    /// Whether it asks the directory without that account: of the two it may read the certificate of the directory's authority only.
+    #[serde(default)]
+    pub directory_authority: bool,
     /// A certificate with its key, for the service's names or the public ones.
     pub certificate: Option<CertificateSpec>,
     /// Own services that must be healthy before it starts.

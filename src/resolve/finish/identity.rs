@@ -14,13 +14,13 @@ impl Finish<'_, '_, '_> {
     /// Returns the names of the secrets that a workload needs to ask the directory.
     pub(super) fn identity_secrets(&self, draft: &Draft<'_>, sized: &Sized<'_>) -> Vec<String> {
         let directory = self.resolver.identity.directory.as_ref();
-        let Some(directory) =
-            directory.filter(|_| sized.workload.directory && draft.ways.login == Login::Ldap)
-        else {
+        let Some(directory) = directory.filter(|_| draft.ways.login == Login::Ldap) else {
             return Vec::new();
         };
-        let bind = directory.bind.is_some().then_some(BIND_SECRET);
-        let authority = directory.own_authority.then_some(AUTHORITY_SECRET);
+        let binds = sized.workload.directory;
+        let asks = binds || sized.workload.directory_authority;
+        let bind = (binds && directory.bind.is_some()).then_some(BIND_SECRET);
+        let authority = (asks && directory.own_authority).then_some(AUTHORITY_SECRET);
         bind.into_iter()
             .chain(authority)
             .map(str::to_owned)
