@@ -31,6 +31,8 @@ PEOPLE = {
     # Two roles by two groups, and two by one whose name has a comma.
     "both": (["engineers", "viewers"], {"Alpha", "sql_lab", "DashboardViewer"}),
     "lea": ([r"leads\, of data"], {"Gamma", "sql_lab", "lake_datasets", "DashboardViewer"}),
+    # An account without any name.
+    "plain": (["viewers"], {"DashboardViewer"}),
     "nobody": (["visitors"], set()),
     "alone": ([], set()),
     # Of the name of Superset's own administrator.
@@ -67,13 +69,12 @@ def ldif() -> str:
     said += [f"dn: ou={name},{BASE}\nobjectClass: organizationalUnit\nou: {name}" for name in ("people", "groups", "services")]
     said.append(f"dn: cn=finder,ou=services,{BASE}\nobjectClass: person\ncn: finder\nsn: finder\nuserPassword: {BINDING}")
     # It could be bound as, and the filter leaves it out.
-    said.append(f"dn: uid=robot,ou=people,{BASE}\nobjectClass: account\nobjectClass: simpleSecurityObject\nuid: robot\nuserPassword: {password('robot')}")
+    said.append(f"dn: uid=robot,ou=people,{BASE}\nobjectClass: account\nobjectClass: simpleSecurityObject\nuid: robot\ndescription: robot\nuserPassword: {password('robot')}")
     groups: dict[str, list[str]] = {}
     for name, (member_of, _) in PEOPLE.items():
-        said.append(
-            f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: Of Test\ngivenName: {name}\n"
-            f"mail: {name}@mail.example.org\nuserPassword: {password(name)}"
-        )
+        person = f"inetOrgPerson\ncn: {name}\nsn: Of Test\ngivenName: {name}\nmail: {name}@mail.example.org"
+        kind = "account\nobjectClass: simpleSecurityObject" if name == "plain" else person
+        said.append(f"dn: uid={name},ou=people,{BASE}\nobjectClass: {kind}\nuid: {name}\nuserPassword: {password(name)}")
         for group in member_of:
             groups.setdefault(group, []).append(name)
     for group, members in groups.items():
@@ -205,20 +206,23 @@ class People(Stack):
 
     def group_change(self) -> None:
         """At the next login, who moved to another group is something else, and who left them all is nothing."""
-        member = f"member: uid=anna,ou=people,{BASE}\n"
 
-        def group(name: str, action: str) -> str:
-            return f"dn: cn={name},ou=groups,{BASE}\nchangetype: modify\n{action}: member\n{member}\n"
+        def group(name: str, action: str, who: str = "anna") -> str:
+            return f"dn: cn={name},ou=groups,{BASE}\nchangetype: modify\n{action}: member\nmember: uid={who},ou=people,{BASE}\n\n"
 
         analyst, viewer = PEOPLE["anna"][1] | {"Public"}, PEOPLE["vera"][1] | {"Public"}
         self.login("anna", password("anna"))
         expect(self.roles("anna") == analyst, f"before: {self.roles('anna')}")
         # A group of names has at least one.
-        self.modify(f"dn: cn=analysts,ou=groups,{BASE}\nchangetype: modify\nadd: member\nmember: uid=alone,ou=people,{BASE}\n\n")
+        self.modify(group("analysts", "add", "alone"))
         self.modify(group("analysts", "delete") + group("viewers", "add"))
         expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == viewer, f"moved: {self.roles('anna')}")
         self.modify(group("viewers", "delete"))
         expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == {"Public"}, f"left: {self.roles('anna')}")
+        self.login("plain", password("plain"))
+        expect(self.roles("plain") == viewer, f"before: {self.roles('plain')}")
+        self.modify(group("viewers", "delete", "plain"))
+        expect(self.login("plain", password("plain")) == "plain" and self.roles("plain") == {"Public"}, f"left: {self.roles('plain')}")
 
     def other_authority(self) -> None:
         """A directory whose certificate is of another authority is not told a password."""
@@ -402,7 +406,7 @@ PROVIDED = {"provider-roles": Provided.roles_follow_claims, "provider-break-glas
 
 
 # Who is what in Grafana, by the groups of PEOPLE.
-IN_GRAFANA = {"ada": "Admin", "edgar": "Editor", "anna": "Viewer", "vera": "Viewer", "both": "Editor", "lea": "Viewer", "nobody": None, "alone": None}
+IN_GRAFANA = {"ada": "Admin", "edgar": "Editor", "anna": "Viewer", "vera": "Viewer", "plain": "Viewer", "both": "Editor", "lea": "Viewer", "nobody": None, "alone": None}
 
 
 class Settings:
@@ -431,7 +435,7 @@ class Settings:
         server = self.ldap()
         held = {"Host": DIRECTORY, "Port": 636, "UseSSL": True, "SkipVerifySSL": False, "RootCACert": "/run/secrets/identity-authority"}
         held |= {"BindPassword": "it's \"odd\" \\ ''", "BindDN": f"cn=finder,ou=services,{BASE}", "SearchBaseDNs": [f"ou=people,{BASE}"]}
-        held["SearchFilter"] = "(&(objectClass=inetOrgPerson)(uid=%s)(!(uid=admin)))"
+        held["SearchFilter"] = "(&(!(description=robot))(uid=%s)(!(uid=admin)))"
         wrong = {key: server[key] for key, value in held.items() if server[key] != value}
         expect(not wrong, f"wrong: {wrong}")
         for name, wanted in IN_GRAFANA.items():
