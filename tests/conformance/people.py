@@ -31,6 +31,8 @@ PEOPLE = {
     # Two roles by two groups, and two by one whose name has a comma.
     "both": (["engineers", "viewers"], {"Alpha", "sql_lab", "DashboardViewer"}),
     "lea": ([r"leads\, of data"], {"Gamma", "sql_lab", "lake_datasets", "DashboardViewer"}),
+    # An account without any name.
+    "plain": (["viewers"], {"DashboardViewer"}),
     "nobody": (["visitors"], set()),
     "alone": ([], set()),
     # Of the name of Superset's own administrator.
@@ -61,19 +63,25 @@ def password(name: str) -> str:
     return f"pass phrase of {name}"
 
 
+def groups_of(environment: str) -> dict[str, str]:
+    """What an environment of the topology calls its groups, by its names for them."""
+    topology = tomllib.loads((ROOT / "tests/topologies/people.toml").read_text(encoding="utf-8"))
+    return topology["environments"][environment]["identity"]["groups"]
+
+
 def ldif() -> str:
     """What the directory holds."""
     said = [f"dn: {BASE}\nobjectClass: domain\ndc: people"]
     said += [f"dn: ou={name},{BASE}\nobjectClass: organizationalUnit\nou: {name}" for name in ("people", "groups", "services")]
     said.append(f"dn: cn=finder,ou=services,{BASE}\nobjectClass: person\ncn: finder\nsn: finder\nuserPassword: {BINDING}")
     # It could be bound as, and the filter leaves it out.
-    said.append(f"dn: uid=robot,ou=people,{BASE}\nobjectClass: account\nobjectClass: simpleSecurityObject\nuid: robot\nuserPassword: {password('robot')}")
+    robot = f"uid: robot\ndescription: robot\nuserPassword: {password('robot')}"
+    said.append(f"dn: uid=robot,ou=people,{BASE}\nobjectClass: account\nobjectClass: simpleSecurityObject\n{robot}")
     groups: dict[str, list[str]] = {}
     for name, (member_of, _) in PEOPLE.items():
-        said.append(
-            f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: Of Test\ngivenName: {name}\n"
-            f"mail: {name}@mail.example.org\nuserPassword: {password(name)}"
-        )
+        person = f"inetOrgPerson\ncn: {name}\nsn: Of Test\ngivenName: {name}\nmail: {name}@mail.example.org"
+        kind = "account\nobjectClass: simpleSecurityObject" if name == "plain" else person
+        said.append(f"dn: uid={name},ou=people,{BASE}\nobjectClass: {kind}\nuid: {name}\nuserPassword: {password(name)}")
         for group in member_of:
             groups.setdefault(group, []).append(name)
     for group, members in groups.items():
@@ -197,7 +205,8 @@ class People(Stack):
     def refuses(self) -> None:
         """Wrong passwords, unknown names, whom the filter leaves out; and nobody of the directory is the administrator."""
         before = self.roles("admin")
-        tries = [("anna", "wrong"), ("anna", password("vera")), ("unknown", "x"), ("robot", password("robot")), ("finder", BINDING), ("*", password("ada"))]
+        tries = [("anna", "wrong"), ("anna", password("vera")), ("unknown", "x"), ("*", password("ada"))]
+        tries += [("robot", password("robot")), ("finder", BINDING)]
         tries += [(name, password("admin")) for name in ("admin", "ADMIN", " admin", "admin ", "admin@people.example.org")]
         entered = [name for name, word in tries if self.login(name, word)]
         expect(not entered, f"let in: {entered}")
@@ -205,20 +214,23 @@ class People(Stack):
 
     def group_change(self) -> None:
         """At the next login, who moved to another group is something else, and who left them all is nothing."""
-        member = f"member: uid=anna,ou=people,{BASE}\n"
 
-        def group(name: str, action: str) -> str:
-            return f"dn: cn={name},ou=groups,{BASE}\nchangetype: modify\n{action}: member\n{member}\n"
+        def group(name: str, action: str, who: str = "anna") -> str:
+            return f"dn: cn={name},ou=groups,{BASE}\nchangetype: modify\n{action}: member\nmember: uid={who},ou=people,{BASE}\n\n"
 
         analyst, viewer = PEOPLE["anna"][1] | {"Public"}, PEOPLE["vera"][1] | {"Public"}
         self.login("anna", password("anna"))
         expect(self.roles("anna") == analyst, f"before: {self.roles('anna')}")
         # A group of names has at least one.
-        self.modify(f"dn: cn=analysts,ou=groups,{BASE}\nchangetype: modify\nadd: member\nmember: uid=alone,ou=people,{BASE}\n\n")
+        self.modify(group("analysts", "add", "alone"))
         self.modify(group("analysts", "delete") + group("viewers", "add"))
         expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == viewer, f"moved: {self.roles('anna')}")
         self.modify(group("viewers", "delete"))
         expect(self.login("anna", password("anna")) == "anna" and self.roles("anna") == {"Public"}, f"left: {self.roles('anna')}")
+        self.login("plain", password("plain"))
+        expect(self.roles("plain") == viewer, f"before: {self.roles('plain')}")
+        self.modify(group("viewers", "delete", "plain"))
+        expect(self.login("plain", password("plain")) == "plain" and self.roles("plain") == {"Public"}, f"left: {self.roles('plain')}")
 
     def other_authority(self) -> None:
         """A directory whose certificate is of another authority is not told a password."""
@@ -350,7 +362,8 @@ class Provided(People):
         self.load_images()
         # The authority is the tests' own, and a bundle trusts those of its image.
         path = self.folder / "override.stand-in.yaml"
-        change = f'"superset-web": {{\n      "environment": {{"REQUESTS_CA_BUNDLE": "/authority.crt"}}, "volumes": ["{self.right}/ca.crt:/authority.crt:ro"],'
+        more = {"environment": {"REQUESTS_CA_BUNDLE": "/authority.crt"}, "volumes": [f"{self.right}/ca.crt:/authority.crt:ro"]}
+        change = '"superset-web": {' + json.dumps(more)[1:-1] + ","
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace('"superset-web": {', change, 1), encoding="utf-8")
 
@@ -359,7 +372,7 @@ class Provided(People):
         self.engine.docker("rm", "--force", "--volumes", "provider", check=False)
         if certificates is None:
             return
-        named = tomllib.loads((ROOT / "tests/topologies/people.toml").read_text(encoding="utf-8"))["environments"]["provider"]["identity"]["groups"]
+        named = groups_of("provider")
         called = {"lake-admins": "admins", r"leads\, of data": "leads"}
         people = {name: [named.get(called.get(group, group), group) for group in groups] for name, (groups, _) in PEOPLE.items()}
         self.engine.docker(
@@ -402,7 +415,8 @@ PROVIDED = {"provider-roles": Provided.roles_follow_claims, "provider-break-glas
 
 
 # Who is what in Grafana, by the groups of PEOPLE.
-IN_GRAFANA = {"ada": "Admin", "edgar": "Editor", "anna": "Viewer", "vera": "Viewer", "both": "Editor", "lea": "Viewer", "nobody": None, "alone": None}
+IN_GRAFANA = {"ada": "Admin", "edgar": "Editor", "both": "Editor", "nobody": None, "alone": None}
+IN_GRAFANA |= dict.fromkeys(("anna", "vera", "plain", "lea"), "Viewer")
 
 
 class Settings:
@@ -411,8 +425,7 @@ class Settings:
     def __init__(self, tools: Toolbox, built: Path):
         self.program = tools.path("grafana-settings")
         self.built = built
-        topology = tomllib.loads((ROOT / "tests/topologies/people.toml").read_text(encoding="utf-8"))
-        self.named = {"dev": topology["identity"]["groups"], "provider": topology["environments"]["provider"]["identity"]["groups"]}
+        self.named = groups_of("provider")
 
     def ask(self, *words: str | Path, **options):
         return json.loads(run([self.program, *words], **options).stdout)
@@ -431,7 +444,7 @@ class Settings:
         server = self.ldap()
         held = {"Host": DIRECTORY, "Port": 636, "UseSSL": True, "SkipVerifySSL": False, "RootCACert": "/run/secrets/identity-authority"}
         held |= {"BindPassword": "it's \"odd\" \\ ''", "BindDN": f"cn=finder,ou=services,{BASE}", "SearchBaseDNs": [f"ou=people,{BASE}"]}
-        held["SearchFilter"] = "(&(objectClass=inetOrgPerson)(uid=%s)(!(uid=admin)))"
+        held["SearchFilter"] = "(&(!(description=robot))(uid=%s)(!(uid=admin)))"
         wrong = {key: server[key] for key, value in held.items() if server[key] != value}
         expect(not wrong, f"wrong: {wrong}")
         for name, wanted in IN_GRAFANA.items():
@@ -453,13 +466,14 @@ class Settings:
         # The groups of PEOPLE, as the provider calls them.
         named = {"lake-admins": "admins", r"leads\, of data": "leads"}
         for name, wanted in IN_GRAFANA.items():
-            groups = [self.named["provider"].get(named.get(group, group), group) for group in PEOPLE[name][0]]
+            groups = [self.named.get(named.get(group, group), group) for group in PEOPLE[name][0]]
             found = self.role(path, {"teams": groups, "groups": ["Lake Admins"]})
             expect(found == wanted, f"{name} of {groups} is {found}, and should be {wanted}")
-        admins = self.named["provider"]["admins"]
+        admins = self.named["admins"]
         for claims in ({}, {"teams": admins}, {"teams": None}, {"teams": [admins + "x"]}, {"teams": {admins: admins}}, {"groups": [admins]}):
             expect(self.role(path, claims) is None, f"{claims} give {self.role(path, claims)}")
-        for key, value in {"role_attribute_strict": "true", "use_pkce": "true", "allow_assign_grafana_admin": "false", "client_id": "grafana"}.items():
+        held = {"role_attribute_strict": "true", "use_pkce": "true", "allow_assign_grafana_admin": "false", "client_id": "grafana"}
+        for key, value in held.items():
             expect(get(key) == value, f"{key} is {get(key)}")
         for name, value in (("auth_url", "auth"), ("token_url", "token"), ("api_url", "userinfo")):
             expect(get(name) == f"https://id.people.example.org/realms/lake/protocol/openid-connect/{value}", f"{name} is {get(name)}")
