@@ -293,14 +293,14 @@ rolled_out 675 statefulset/dremio-zookeeper
 rolled_out 365 deployment/superset-statsd
 rolled_out 365 statefulset/dbt-pushgateway
 
-again elasticsearch-access-dc628c6d90 minio-buckets-8a8bf18a0a postgresql-databases-d4b9f4422b
+again elasticsearch-access-dc628c6d90 minio-buckets-118ae0e5b2 postgresql-databases-38e44255b3
 apply 'wave 2 of 5' \
   manifests/20-elasticsearch/20-access.yaml \
   manifests/20-minio/20-buckets.yaml \
   manifests/20-postgresql/20-databases.yaml
-completed 900 elasticsearch-access-dc628c6d90 minio-buckets-8a8bf18a0a postgresql-databases-d4b9f4422b
+completed 900 elasticsearch-access-dc628c6d90 minio-buckets-118ae0e5b2 postgresql-databases-38e44255b3
 
-again airbyte-bootloader-ccf475cbd6 superset-init-929330b364
+again airbyte-bootloader-ccf475cbd6 superset-init-1589793f32
 apply 'wave 3 of 5' \
   manifests/20-elasticsearch/30-exporter.yaml \
   manifests/21-airbyte/10-bootloader.yaml \
@@ -317,7 +317,7 @@ apply 'wave 3 of 5' \
   manifests/21-jaeger/10-server.yaml \
   manifests/21-superset/10-init.yaml \
   manifests/21-superset/20-metrics.yaml
-completed 2100 airbyte-bootloader-ccf475cbd6 superset-init-929330b364
+completed 2100 airbyte-bootloader-ccf475cbd6 superset-init-1589793f32
 rolled_out 365 deployment/elasticsearch-exporter
 rolled_out 665 deployment/airbyte-temporal
 rolled_out 845 statefulset/dremio
@@ -364,7 +364,7 @@ if [ -n "${prune}" ]; then
   prune configmap \
     lakehouse-gateway \
     alertmanager-861da4aec5 \
-    blackbox-070076441c \
+    blackbox-745100a558 \
     elasticsearch-backup-de938afc59 \
     elasticsearch-drill-de938afc59 \
     elasticsearch-3231fd9274 \
@@ -374,14 +374,14 @@ if [ -n "${prune}" ]; then
     minio-backup-a91389d324 \
     minio-drill-a91389d324 \
     minio-restore-a91389d324 \
-    minio-87456afee6 \
-    minio-buckets-112d611f10 \
+    minio-6ec40e41e9 \
+    minio-buckets-40bcc42298 \
     otel-collector-223c775150 \
     postgresql-queries \
     postgresql-backup-f85329ef8e \
     postgresql-drill-f85329ef8e \
     postgresql-restore-f85329ef8e \
-    postgresql-databases-fe4c9e63b7 \
+    postgresql-databases-6828f0dfa6 \
     valkey-exporter-fa08e4ed24 \
     valkey-9b04d88af0 \
     airbyte-temporal-bd710f4802 \
@@ -395,23 +395,23 @@ if [ -n "${prune}" ]; then
     dremio-executor-eabf4e3153 \
     dremio-init-2b7def6331 \
     dremio-metrics-3cb8ad43b4 \
-    grafana-3091f4a696 \
+    grafana-e4d303f831 \
     jaeger-cleaner-35ef60e911 \
     jaeger-8a48f048fa \
-    superset-init-8c2d467691 \
+    superset-init-64127684ad \
     superset-statsd-6bc89a8d08 \
     superset-beat-95cae5c1ad \
     superset-metrics-5bc3ae0dfb \
-    superset-web-1ae4668019 \
-    superset-worker-fb9e306938 \
+    superset-web-75df59e9f9 \
+    superset-worker-f4d944ef94 \
     dbt-build-17dc8bec00
   prune job \
     elasticsearch-access-dc628c6d90 \
-    minio-buckets-8a8bf18a0a \
-    postgresql-databases-d4b9f4422b \
+    minio-buckets-118ae0e5b2 \
+    postgresql-databases-38e44255b3 \
     airbyte-bootloader-ccf475cbd6 \
     airbyte-metrics-02fcd5c23a \
     dremio-init-bafedd43e9 \
-    superset-init-929330b364
+    superset-init-1589793f32
 fi
 say 'done'

@@ -85,7 +85,7 @@ program() {
 
 # Says whether every secret has a value.
 secrets_made() {
-  for name in airbyte-admin-client-id airbyte-admin-client-secret airbyte-admin-password airbyte-jwt-signature dremio-admin dremio-backup dremio-dbt-engine dremio-metrics dremio-superset-engine elasticsearch-backup-mirror elasticsearch-dremio-search elasticsearch-elastic elasticsearch-jaeger-storage elasticsearch-metrics grafana-admin grafana-metrics grafana-secret-key minio-airbyte-lake minio-airbyte-storage minio-backup-mirror minio-dremio-storage minio-elasticsearch-snapshots minio-metrics minio-metrics-token minio-root-password postgresql-airbyte-activity postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility postgresql-dremio-database postgresql-grafana-database postgresql-superset-activity postgresql-superset-metadata postgresql-superuser superset-admin superset-async-key superset-guest-key superset-secret-key valkey-health valkey-metrics valkey-superset-cache; do
+  for name in airbyte-admin-client-id airbyte-admin-client-secret airbyte-admin-password airbyte-jwt-signature dremio-admin dremio-backup dremio-dbt-engine dremio-metrics dremio-superset-engine elasticsearch-backup-mirror elasticsearch-dremio-search elasticsearch-elastic elasticsearch-jaeger-storage elasticsearch-metrics grafana-admin grafana-metrics grafana-secret-key minio-airbyte-lake minio-airbyte-storage minio-backup-mirror minio-dremio-storage minio-elasticsearch-snapshots minio-encryption-key minio-metrics minio-metrics-token minio-root-password postgresql-airbyte-activity postgresql-airbyte-config postgresql-airbyte-temporal postgresql-airbyte-temporal-visibility postgresql-dremio-database postgresql-grafana-database postgresql-superset-activity postgresql-superset-metadata postgresql-superuser superset-admin superset-async-key superset-guest-key superset-secret-key valkey-health valkey-metrics valkey-superset-cache; do
     [ -s "secrets/${name}" ] || return 1
   done
   return 0
@@ -100,6 +100,8 @@ program curl 'to ask what is published'
 secrets_made || program lakewright 'to make secrets'
 [ -s secrets/backup-identity ] || lack 'secrets/backup-identity: secret key that copies are decrypted with, as age-keygen makes it; keep it also where the platform is not'
 [ -s secrets/backup-store ] || lack 'secrets/backup-store: secret key of the account on the store off site'
+[ -s secrets/grafana-oidc-secret ] || lack 'secrets/grafana-oidc-secret: secret of Grafana as a client of the identity provider'
+[ -s secrets/superset-oidc-secret ] || lack 'secrets/superset-oidc-secret: secret of Superset as a client of the identity provider'
 [ "${lacking}" -eq 0 ] || [ -n "${dry_run}" ] || exit 1
 
 # --- make what is missing, then start

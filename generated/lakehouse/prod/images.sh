@@ -77,4 +77,4 @@ image registry.example.com/lakehouse/dremio-backup:26.0.5-c3d1728114e8 images/dr
 image registry.example.com/lakehouse/elasticsearch-backup:9.5.2-9f33da6a2564 images/elasticsearch-backup
 image registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66 images/minio-backup
 image registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54 images/postgresql-backup
-image registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a images/superset-app
+image registry.example.com/lakehouse/superset-app:6.1.0-a8a2c7e4da78 images/superset-app

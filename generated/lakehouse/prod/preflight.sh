@@ -268,12 +268,14 @@ secret elasticsearch-jaeger-storage-v1 username password
 secret elasticsearch-metrics-v1 username password
 secret grafana-admin-v1 username password
 secret grafana-metrics-v1 username password
+secret grafana-oidc-secret-v1 value
 secret grafana-secret-key-v1 value
 secret minio-airbyte-lake-v1 username password
 secret minio-airbyte-storage-v1 username password
 secret minio-backup-mirror-v1 value
 secret minio-dremio-storage-v1 username password
 secret minio-elasticsearch-snapshots-v1 username password
+secret minio-encryption-key-v1 value
 secret minio-metrics-v1 username password
 secret minio-metrics-token-v1 value
 secret minio-root-password-v1 username password
@@ -289,6 +291,7 @@ secret postgresql-superuser-v1 username password
 secret superset-admin-v1 username password
 secret superset-async-key-v1 value
 secret superset-guest-key-v1 value
+secret superset-oidc-secret-v1 value
 secret superset-secret-key-v1 value
 secret valkey-health-v1 username password
 secret valkey-metrics-v1 username password
@@ -304,7 +307,7 @@ note './images.sh pushes registry.example.com/lakehouse/dremio-backup:26.0.5-c3d
 note './images.sh pushes registry.example.com/lakehouse/elasticsearch-backup:9.5.2-9f33da6a2564'
 note './images.sh pushes registry.example.com/lakehouse/minio-backup:RELEASE.2026-09-16T00-00-00Z-7724263bef66'
 note './images.sh pushes registry.example.com/lakehouse/postgresql-backup:17.11-2039e8613c54'
-note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-e8e41163e62a'
+note './images.sh pushes registry.example.com/lakehouse/superset-app:6.1.0-a8a2c7e4da78'
 
 # --- settings of nodes, which the API does not tell
 note 'nodes of elasticsearch need vm.max_map_count = 262144 or more: Lucene maps its index files into memory.'

@@ -114,12 +114,14 @@ secret elasticsearch-jaeger-storage-v1 elasticsearch-jaeger-storage jaeger-stora
 secret elasticsearch-metrics-v1 elasticsearch-metrics metrics
 secret grafana-admin-v1 grafana-admin admin
 secret grafana-metrics-v1 grafana-metrics metrics
+secret grafana-oidc-secret-v1 grafana-oidc-secret
 secret grafana-secret-key-v1 grafana-secret-key
 secret minio-airbyte-lake-v1 minio-airbyte-lake airbyte-lake
 secret minio-airbyte-storage-v1 minio-airbyte-storage airbyte-storage
 secret minio-backup-mirror-v1 minio-backup-mirror
 secret minio-dremio-storage-v1 minio-dremio-storage dremio-storage
 secret minio-elasticsearch-snapshots-v1 minio-elasticsearch-snapshots elasticsearch-snapshots
+secret minio-encryption-key-v1 minio-encryption-key
 secret minio-metrics-v1 minio-metrics metrics
 secret minio-metrics-token-v1 minio-metrics-token
 secret minio-root-password-v1 minio-root-password root
@@ -135,6 +137,7 @@ secret postgresql-superuser-v1 postgresql-superuser postgres
 secret superset-admin-v1 superset-admin admin
 secret superset-async-key-v1 superset-async-key
 secret superset-guest-key-v1 superset-guest-key
+secret superset-oidc-secret-v1 superset-oidc-secret
 secret superset-secret-key-v1 superset-secret-key
 secret valkey-health-v1 valkey-health health
 secret valkey-metrics-v1 valkey-metrics metrics

@@ -342,6 +342,7 @@ secrets='
   minio-backup-mirror
   minio-dremio-storage
   minio-elasticsearch-snapshots
+  minio-encryption-key
   minio-metrics
   minio-metrics-token
   minio-root-password

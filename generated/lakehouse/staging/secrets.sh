@@ -153,6 +153,7 @@ secret lakehouse-staging_minio-airbyte-storage-v1 minio-airbyte-storage
 secret lakehouse-staging_minio-backup-mirror-v1 minio-backup-mirror
 secret lakehouse-staging_minio-dremio-storage-v1 minio-dremio-storage
 secret lakehouse-staging_minio-elasticsearch-snapshots-v1 minio-elasticsearch-snapshots
+secret lakehouse-staging_minio-encryption-key-v1 minio-encryption-key
 secret lakehouse-staging_minio-metrics-v1 minio-metrics
 secret lakehouse-staging_minio-metrics-token-v1 minio-metrics-token
 secret lakehouse-staging_minio-root-password-v1 minio-root-password

@@ -38,7 +38,7 @@ pub(super) fn roles(context: &Context<'_>) -> Vec<Object> {
             }
             objects.push(Object::new(&RoleBinding {
                 metadata: context.meta(
-                    &format!("people-{part}-{}", role.trim_start_matches("people-")),
+                    format!("people-{part}-{}", role.trim_start_matches("people-")),
                     context.platform_labels(),
                 ),
                 role_ref: RoleRef {

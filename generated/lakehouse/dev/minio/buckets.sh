@@ -59,6 +59,34 @@ printf '%s\n%s\n' metrics "${value}" | mc --quiet admin user add lake >/dev/null
 mc --quiet admin policy create lake metrics /tmp/policy.json >/dev/null
 mc --quiet admin policy attach lake metrics --user metrics >/dev/null
 
+# What people may do, by their role. Admins may do what the built-in `consoleAdmin` may; Viewers see no objects.
+engineer='{
+  "Effect": "Allow",
+  "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+  "Resource": ["arn:aws:s3:::bronze", "arn:aws:s3:::silver", "arn:aws:s3:::gold"]
+}, {
+  "Effect": "Allow",
+  "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+  "Resource": ["arn:aws:s3:::bronze/*", "arn:aws:s3:::silver/*", "arn:aws:s3:::gold/*"]
+}'
+analyst='{ "Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:ListBucket"], "Resource": ["arn:aws:s3:::gold"] }, { "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::gold/*"] }'
+
+# policy NAME STATEMENT...
+policy() {
+  name=$1
+  shift
+  statements=$1
+  shift
+  for statement in "$@"; do
+    statements="${statements}, ${statement}"
+  done
+  printf '{ "Version": "2012-10-17", "Statement": [%s] }\n' "${statements}" >/tmp/policy.json
+  mc --quiet admin policy create lake "${name}" /tmp/policy.json >/dev/null
+}
+
+policy lake-engineer "${engineer}"
+policy lake-analyst "${analyst}"
+
 mc --quiet mb --ignore-existing --region us-east-1 lake/bronze
 mc --quiet version enable lake/bronze
 mc --quiet ilm rule import lake/bronze </tmp/lifecycle.json

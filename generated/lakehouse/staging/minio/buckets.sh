@@ -59,15 +59,46 @@ printf '%s\n%s\n' metrics "${value}" | mc --quiet admin user add lake >/dev/null
 mc --quiet admin policy create lake metrics /tmp/policy.json >/dev/null
 mc --quiet admin policy attach lake metrics --user metrics >/dev/null
 
+# What people may do, by their role. Admins may do what the built-in `consoleAdmin` may; Viewers see no objects.
+engineer='{
+  "Effect": "Allow",
+  "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+  "Resource": ["arn:aws:s3:::bronze", "arn:aws:s3:::silver", "arn:aws:s3:::gold"]
+}, {
+  "Effect": "Allow",
+  "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+  "Resource": ["arn:aws:s3:::bronze/*", "arn:aws:s3:::silver/*", "arn:aws:s3:::gold/*"]
+}'
+analyst='{ "Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:ListBucket"], "Resource": ["arn:aws:s3:::gold"] }, { "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::gold/*"] }'
+
+# policy NAME STATEMENT...
+policy() {
+  name=$1
+  shift
+  statements=$1
+  shift
+  for statement in "$@"; do
+    statements="${statements}, ${statement}"
+  done
+  printf '{ "Version": "2012-10-17", "Statement": [%s] }\n' "${statements}" >/tmp/policy.json
+  mc --quiet admin policy create lake "${name}" /tmp/policy.json >/dev/null
+}
+
+policy lake-engineer "${engineer}"
+policy lake-analyst "${analyst}"
+
 mc --quiet mb --ignore-existing --region us-east-1 lake/bronze
+mc --quiet encrypt set sse-s3 lake/bronze
 mc --quiet version enable lake/bronze
 mc --quiet ilm rule import lake/bronze </tmp/lifecycle.json
 
 mc --quiet mb --ignore-existing --region us-east-1 lake/silver
+mc --quiet encrypt set sse-s3 lake/silver
 mc --quiet version enable lake/silver
 mc --quiet ilm rule import lake/silver </tmp/lifecycle.json
 
 mc --quiet mb --ignore-existing --region us-east-1 lake/gold
+mc --quiet encrypt set sse-s3 lake/gold
 mc --quiet version enable lake/gold
 mc --quiet ilm rule import lake/gold </tmp/lifecycle.json
 
@@ -99,10 +130,15 @@ printf 'user %s: ready\n' airbyte-lake
 
 # airbyte, storage
 mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-logs
+mc --quiet encrypt set sse-s3 lake/airbyte-logs
 mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-state
+mc --quiet encrypt set sse-s3 lake/airbyte-state
 mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-workload-output
+mc --quiet encrypt set sse-s3 lake/airbyte-workload-output
 mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-activity-payload
+mc --quiet encrypt set sse-s3 lake/airbyte-activity-payload
 mc --quiet mb --ignore-existing --region us-east-1 lake/airbyte-audit
+mc --quiet encrypt set sse-s3 lake/airbyte-audit
 secret /run/secrets/minio-airbyte-storage
 printf '%s\n%s\n' airbyte-storage "${value}" | mc --quiet admin user add lake >/dev/null
 cat >/tmp/policy.json <<'JSON'
@@ -129,7 +165,9 @@ printf 'user %s: ready\n' airbyte-storage
 
 # dremio, storage
 mc --quiet mb --ignore-existing --region us-east-1 lake/dremio
+mc --quiet encrypt set sse-s3 lake/dremio
 mc --quiet mb --ignore-existing --region us-east-1 lake/dremio-backups
+mc --quiet encrypt set sse-s3 lake/dremio-backups
 secret /run/secrets/minio-dremio-storage
 printf '%s\n%s\n' dremio-storage "${value}" | mc --quiet admin user add lake >/dev/null
 cat >/tmp/policy.json <<'JSON'
@@ -166,6 +204,7 @@ printf 'user %s: ready\n' dremio-storage
 
 # elasticsearch, snapshots
 mc --quiet mb --ignore-existing --region us-east-1 lake/elasticsearch-snapshots
+mc --quiet encrypt set sse-s3 lake/elasticsearch-snapshots
 secret /run/secrets/minio-elasticsearch-snapshots
 printf '%s\n%s\n' elasticsearch-snapshots "${value}" | mc --quiet admin user add lake >/dev/null
 cat >/tmp/policy.json <<'JSON'

@@ -29,4 +29,5 @@ until psql --no-psqlrc --no-password --quiet --command='' 2>/tmp/refused; do
   sleep 5
 done
 
-exec psql --no-psqlrc --no-password --quiet --file=/opt/lakewright/databases.sql
+psql --no-psqlrc --no-password --quiet --file=/opt/lakewright/databases.sql
+exec psql --no-psqlrc --no-password --quiet --file=/opt/lakewright/warehouse.sql

@@ -22,7 +22,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   given text;
 BEGIN
-  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer', 'cnpg_metrics_exporter') THEN
+  IF role_name = current_user OR role_name LIKE 'pg\_%' OR role_name IN ('replicator', 'streaming_replica', 'cnpg_pooler_pgbouncer', 'cnpg_metrics_exporter', 'lake_admin', 'lake_engineer', 'lake_analyst', 'lake_viewer', 'lake_people') THEN
     RAISE EXCEPTION 'the role name % is taken by PostgreSQL or by the platform', role_name;
   END IF;
   IF (SELECT count(*) FROM secret) <> 1 THEN

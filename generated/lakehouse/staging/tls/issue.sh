@@ -114,6 +114,12 @@ fits() {
   [ "${of_certificate}" = "${of_key}" ]
 }
 
+# Usage: kind CERTIFICATE. Says what its key is: the algorithm and the bits.
+kind() {
+  openssl x509 -in "$1" -noout -text |
+    sed -n 's/^ *Public Key Algorithm: //p; s/^ *Public-Key: (\([0-9]*\) bit.*/\1/p' | tr '\n' ' ' | sed 's/ $//'
+}
+
 # Usage: fault FOLDER. Says what is wrong with a pair, whoever made it.
 fault() {
   if [ ! -s "$1/tls.crt" ] || [ ! -s "$1/tls.key" ]; then
@@ -127,6 +133,19 @@ fault() {
   fi
 }
 
+# Usage: names CERTIFICATE. Lists the host names that it bears, sorted.
+names() {
+  openssl x509 -in "$1" -noout -ext subjectAltName | tr ',' '\n' | sed -n 's/^ *DNS://p' | LC_ALL=C sort
+}
+
+# Usage: renewed NAME. Says whether a certificate is to be renewed in any case.
+renewed() {
+  case " ${renew} " in
+    *" $1 "*) ;;
+    *) return 1 ;;
+  esac
+}
+
 # Usage: own_fault NAME DNS... Says why a certificate of this authority has to be made again.
 own_fault() {
   at="${folder}/$1"
@@ -137,15 +156,17 @@ own_fault() {
     return 0
   fi
   wanted=$(printf '%s\n' "$@" | LC_ALL=C sort)
-  names=$(openssl x509 -in "${at}/tls.crt" -noout -ext subjectAltName | tr ',' '\n' | sed -n 's/^ *DNS://p' | LC_ALL=C sort)
   if ! openssl verify -CAfile "${folder}/ca.crt" -no_check_time -purpose sslserver "${at}/tls.crt" >/dev/null 2>&1; then
     echo 'is not of this authority'
-  elif [ "${names}" != "${wanted}" ]; then
+  elif [ "$(names "${at}/tls.crt")" != "${wanted}" ]; then
     echo 'bears other names'
+  elif [ "$(kind "${at}/tls.crt")" != 'id-ecPublicKey 256' ]; then
+    echo 'has a key of another kind than ecdsa-p256'
   elif ends_within "${renew_before}" "${at}/tls.crt"; then
     echo "ends on $(ends "${at}/tls.crt")"
   fi
 }
+
 
 # Usage: put NAME FILE... Moves a pair that is complete to its place. A run that is killed in between leaves the rest, and
 # the next one finishes it.
@@ -178,6 +199,7 @@ recover() {
     rm -rf "${left}"
   done
 }
+
 
 # What makes it impossible to issue anything, if something does.
 blocked=''
@@ -233,10 +255,9 @@ make() {
 # Usage: issue NAME DNS...
 issue() {
   why=$(own_fault "$@")
-  case " ${renew} " in
-    *" $1 "*) why=${why:-is to be renewed} ;;
-    *) ;;
-  esac
+  if renewed "$1"; then
+    why=${why:-is to be renewed}
+  fi
   if [ -z "${why}" ]; then
     return 0
   fi

@@ -69,6 +69,8 @@ VIEWER = {
     "Superset": {"can_dashboard", "can_dashboard_permalink", "can_explore_json", "can_language_pack", "can_log"},
     "Theme": {"can_read"},
     "UserDBModelView": {"can_userinfo", "resetmypassword"},
+    "UserLDAPModelView": {"can_userinfo"},
+    "UserOAuthModelView": {"can_userinfo"},
 }
 
 
