@@ -369,10 +369,21 @@ fn blueprints() -> Vec<Blueprint> {
     names.retain(|name| !WATCHERS.contains(&name.as_str()));
     let loaded: Vec<_> = names.into_iter().map(load).collect();
     drop(library);
-    loaded
+    let mut blueprints: Vec<Blueprint> = loaded
         .into_iter()
         .map(|blueprint| std::sync::Arc::try_unwrap(blueprint).expect("the only one"))
-        .collect()
+        .collect();
+    // What stands before pages of those has nothing to stand before.
+    let provided: BTreeSet<String> = blueprints
+        .iter()
+        .flat_map(|blueprint| blueprint.model.provides.values())
+        .map(|provide| provide.capability.clone())
+        .collect();
+    blueprints.retain(|blueprint| {
+        let mut needs = blueprint.model.needs.values();
+        needs.all(|need| need.optional || provided.contains(&need.capability))
+    });
+    blueprints
 }
 
 /// The files of a bundle: bytes, and whether each can be run.

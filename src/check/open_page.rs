@@ -11,7 +11,7 @@ static RULE: Rule = Rule {
     summary: "a published page asks nobody who they are",
     why: "The system knows no people, so roles mean nothing to it: whoever reaches its host name sees everything that it \
           shows.",
-    fix: "Put a component before it that logs people in, such as oauth2-proxy, or keep it from being published.",
+    fix: "Put a component before it that logs people in, or keep it from being published.",
     allowable: true,
 };
 

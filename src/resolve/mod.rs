@@ -384,6 +384,7 @@ impl<'a> Resolver<'a, '_> {
 
     /// Reports that people log in at a provider, and there is none.
     fn check_provider(&mut self) {
+        const ISSUER: &str = "`[identity.oidc]`, `issuer = \"https://id.example.com/realms/lake\"`";
         let provides = |draft: &Draft<'_>| {
             let mut provides = draft.blueprint.model.provides.values();
             draft.unsupported.is_none()
@@ -403,10 +404,13 @@ impl<'a> Resolver<'a, '_> {
                 self.identity.place.clone(),
                 "people log in at an OpenID Connect provider, and none is named",
             )
-            .help("name its issuer: `[identity.oidc]`, `issuer = \"https://id.example.com/realms/lake\"`")
-            .maybe_help((!able.is_empty()).then(|| {
-                format!("or add a component that is one: {}", able.join(", "))
-            })),
+            .help(match able.as_slice() {
+                [] => format!("name its issuer: {ISSUER}"),
+                able => format!(
+                    "name its issuer: {ISSUER}; or add a component that is one: {}",
+                    able.join(", ")
+                ),
+            }),
         );
     }
 

@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Finding, Rule, Severity};
 use crate::source::{FileId, KeyPath, Place, Segment, Sources};
+use crate::units::Seconds;
 
 /// A text in the topology looks like a secret.
 pub static SECRET_IN_CLEAR: Rule = Rule {
@@ -263,6 +264,7 @@ fn suspicion(path: &[&str], text: &str) -> Option<&'static str> {
     let harmless = text.is_empty()
         || text.starts_with('/')
         || (text.starts_with("${") && text.ends_with('}'))
+        || Seconds::parse(text).is_some()
         || SETTINGS.contains(&text.to_lowercase().as_str());
     if harmless {
         return None;

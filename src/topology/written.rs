@@ -834,7 +834,7 @@ pub struct Offsite {
 pub struct Identity {
     /// Where people's accounts are: in each system (`local`), in a directory (`ldap`), at an OpenID Connect provider (`oidc`).
     /// What a system cannot do keeps accounts of its own, and the bundle's ACCESS.md says so. SAML comes in through a provider
-    /// of OpenID Connect that passes it on, such as Keycloak.
+    /// of OpenID Connect that passes it on.
     #[schemars(extend("default" = "local", "enum" = ["local", "ldap", "oidc"], "examples" = ["ldap"]))]
     kind: Option<Login>,
     /// The directory, for `kind = "ldap"`.
