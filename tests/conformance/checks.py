@@ -198,6 +198,31 @@ def prometheus_reads(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
     each(paths, folder, check)
 
 
+# Lines that detect-secrets takes for secrets, and why they are none.
+NO_SECRETS = {
+    r'"[0-9a-f]{64}"': "digests of files that everybody may read",
+    r"lakewright\.files: ": "likewise",
+    r"\bage1[0-9a-z]{58}\b": "a public key",
+    r"password_encryption = ": "the name of a method",
+    r"\b(secretName|existingSecret): ": "the name of a Secret",
+    r"trustStorePassword=changeit": "the password of a store of certificates, which protects nothing",
+    r"with the secret `": "the name of a secret",
+    r"Nothing here is secret": "a remark",
+    r"password(: str\b| = base\b|=False\b|[,)}])": "programs hand it on, from a file",
+    r'"passwordPolicy": ': "what passwords have to be like",
+    r'"certificate": "MII': "a certificate",
+}
+
+
+def nothing_detected(tools: Toolbox, folder: Path, paths: list[Path]) -> None:
+    argv = [tools.pip("detect-secrets"), "scan", "--all-files", "--no-verify"]
+    for line in NO_SECRETS:
+        argv += ["--exclude-lines", line]
+    found = json.loads(run([*argv, "."], cwd=folder).stdout)["results"]
+    lines = [f"{path}:{one['line_number']}: {one['type']}" for path, all_of_it in found.items() for one in all_of_it]
+    expect(not lines, "\n".join(lines))
+
+
 @dataclass(frozen=True)
 class Check:
     name: str
@@ -218,6 +243,7 @@ CHECKS = [
     Check("systemd", with_suffix(".service", ".timer"), units, ("a.timer", "[Timer]\nOnCalendar=*-*-* 61:00\n")),
     Check("restore-page", is_page, pages, ("RESTORE.md", "```sh\n./restore-nothing.sh\n```\n")),
     Check("gitleaks", lambda path: True, no_secrets, ("app.env", "GITHUB_TOKEN=ghp_" + "9aB3xK7mQ2vR5tY8wZ1cF4gH6jL0nP" + "sD3fTq\n")),
+    Check("detect-secrets", lambda path: True, nothing_detected, ("app.ini", "password = 9aB3xK7mQ2vR\n")),
     Check("grafana-types", is_dashboard, dashboards_fit, ("a.json", BROKEN)),
     Check("prometheus-config", is_prometheus, prometheus_reads, ("prometheus.yaml", "scrape_configs: [{job_name: a, intervall: 1m}]\n")),
     Check(
