@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Topology;
-use super::layer::{Sourced, overlaid, text, texts, texts_of, word};
+use super::layer::{Sourced, needed, overlaid, text, texts, texts_of, word};
 use crate::diagnostic::{Finding, nearest};
 use crate::names;
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY};
@@ -164,38 +164,21 @@ pub(super) fn read(
     }
 }
 
-/// Returns a text that must be there once all layers were read.
-fn needed(
-    tree: &Tree,
-    key: &str,
-    help: &str,
-    findings: &mut Vec<Finding>,
-) -> Option<Sourced<String>> {
-    let found = text(tree.get(key));
-    if found.is_none() {
-        findings.push(
-            Finding::new(
-                &MISSING_KEY,
-                tree.key_place(),
-                format!("`{}` has no `{key}`", tree.path()),
-            )
-            .help(help),
-        );
-    }
-    found
-}
-
 fn mail(tree: &Tree, findings: &mut Vec<Finding>) -> Option<LayeredMail> {
     let server = needed(
         tree,
-        "server",
-        "name the server that takes mail, with its port: server = \"smtp.example.com:587\"",
+        (
+            "server",
+            "name the server that takes mail, with its port: server = \"smtp.example.com:587\"",
+        ),
         findings,
     );
     let from = needed(
         tree,
-        "from",
-        "name the address that alerts come from: from = \"alerts@example.com\"",
+        (
+            "from",
+            "name the address that alerts come from: from = \"alerts@example.com\"",
+        ),
         findings,
     );
     Some(LayeredMail {
@@ -340,14 +323,18 @@ fn heartbeat(tree: &Tree, findings: &mut Vec<Finding>) -> LayeredHeartbeat {
 fn rule(name: &str, tree: &Tree, findings: &mut Vec<Finding>) -> Option<LayeredAlertRule> {
     let expr = needed(
         tree,
-        "expr",
-        "say when it fires, in PromQL: expr = \"node_load1 > 10\"",
+        (
+            "expr",
+            "say when it fires, in PromQL: expr = \"node_load1 > 10\"",
+        ),
         findings,
     );
     let summary = needed(
         tree,
-        "summary",
-        &format!("say in one line what is wrong when `{name}` fires"),
+        (
+            "summary",
+            &format!("say in one line what is wrong when `{name}` fires"),
+        ),
         findings,
     );
     Some(LayeredAlertRule {

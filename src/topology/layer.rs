@@ -374,6 +374,16 @@ pub(super) fn truth(tree: Option<&Tree>) -> Option<Sourced<bool>> {
     Some(Sourced::from_tree(tree, tree.value() == Value::Bool(true)))
 }
 
+/// Reports a key that is to be taken out and is not there.
+fn dangling_key(place: Place, key: &str, name: &str) -> Finding {
+    Finding::new(
+        &DANGLING_OVERRIDE,
+        place,
+        format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
+    )
+    .help("correct the name, or take it off the list")
+}
+
 /// Returns the text of a key that cannot be left out.
 pub(super) fn needed(
     tree: &Tree,
@@ -420,14 +430,7 @@ pub(super) fn overlaid(
         (Some(lower), Some(upper)) => {
             let mut tree = lower.clone();
             for (place, key) in tree.overlay(upper) {
-                findings.push(
-                    Finding::new(
-                        &DANGLING_OVERRIDE,
-                        place,
-                        format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
-                    )
-                    .help("correct the name, or take it off the list"),
-                );
+                findings.push(dangling_key(place, &key, name));
             }
             Some(tree)
         }
@@ -762,14 +765,7 @@ fn merge_components(
             }
         };
         for (place, key) in dangling {
-            findings.push(
-                Finding::new(
-                    &DANGLING_OVERRIDE,
-                    place,
-                    format!("`{key}` is not set for `{name}`, so it cannot be taken out"),
-                )
-                .help("correct the name, or take it off the list"),
-            );
+            findings.push(dangling_key(place, &key, name));
         }
     }
     components

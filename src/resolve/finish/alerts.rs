@@ -5,7 +5,6 @@
 
 use super::*;
 use crate::observe::alertmanager;
-use crate::terms::SecretKind;
 
 impl Finish<'_, '_, '_> {
     /// Adds what the component that tells people sees in `monitoring`.
@@ -44,18 +43,7 @@ impl Finish<'_, '_, '_> {
         let locale = self.resolver.environment.locale;
         for (end, purpose) in alertmanager::secrets(&self.alerting, locale) {
             let name = own_secret(component, &end);
-            let secret = Secret {
-                kind: SecretKind::Given,
-                length: SECRET_LENGTH,
-                alphabet: None,
-                prefix: None,
-                rotation: None,
-                purpose,
-                user: None,
-                token: None,
-                version: self.secret_version(&name),
-                name: name.clone(),
-            };
+            let secret = self.given_secret(&name, purpose, None);
             secrets.insert(name, secret);
         }
     }

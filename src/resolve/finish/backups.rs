@@ -9,7 +9,7 @@ use crate::blueprint::monitoring::FilledWords;
 use crate::diagnostic::Finding;
 use crate::platform::backup::{Copies, IDENTITY_SECRET, Keeping, STORE_SECRET};
 use crate::source::KeyPath;
-use crate::terms::{BackupRole, Locale, SecretKind};
+use crate::terms::{BackupRole, Locale};
 
 impl Finish<'_, '_, '_> {
     /// Returns the names of the secrets that a job needs for the backups of its component.
@@ -54,18 +54,7 @@ impl Finish<'_, '_, '_> {
             (IDENTITY_SECRET, identity, None),
             (STORE_SECRET, store, user),
         ] {
-            let secret = Secret {
-                name: name.to_owned(),
-                kind: SecretKind::Given,
-                length: SECRET_LENGTH,
-                alphabet: None,
-                prefix: None,
-                rotation: None,
-                token: None,
-                purpose,
-                user,
-                version: self.secret_version(name),
-            };
+            let secret = self.given_secret(name, purpose, user);
             secrets.insert(name.to_owned(), secret);
         }
     }

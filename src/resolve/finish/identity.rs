@@ -5,7 +5,7 @@ use super::*;
 use crate::blueprint::identity::{FILE_NAME, Mapping};
 use crate::platform::identity::{AUTHORITY_SECRET, BIND_SECRET, InSystem, People};
 use crate::source::KeyPath;
-use crate::terms::{Locale, Login, Role, SecretKind};
+use crate::terms::{Locale, Login, Role};
 
 /// The capability of pages that something else which knows people can stand before.
 const PAGE: &str = "web-page";
@@ -46,18 +46,7 @@ impl Finish<'_, '_, '_> {
             (BIND_SECRET, bind, directory.bind.clone()),
             (AUTHORITY_SECRET, authority, None),
         ] {
-            let secret = Secret {
-                name: name.to_owned(),
-                kind: SecretKind::Given,
-                length: SECRET_LENGTH,
-                alphabet: None,
-                prefix: None,
-                rotation: None,
-                token: None,
-                purpose: purpose.to_owned(),
-                user,
-                version: self.secret_version(name),
-            };
+            let secret = self.given_secret(name, purpose.to_owned(), user);
             secrets.insert(name.to_owned(), secret);
         }
     }

@@ -9,6 +9,22 @@ use crate::terms::{Rotation, RotationWay, SecretKind, is_alphabet};
 use crate::units::Seconds;
 
 impl Finish<'_, '_, '_> {
+    /// Makes a secret of the platform's own whose value the user puts there.
+    pub(super) fn given_secret(&self, name: &str, purpose: String, user: Option<String>) -> Secret {
+        Secret {
+            name: name.to_owned(),
+            kind: SecretKind::Given,
+            length: SECRET_LENGTH,
+            alphabet: None,
+            prefix: None,
+            rotation: None,
+            token: None,
+            purpose,
+            user,
+            version: self.secret_version(name),
+        }
+    }
+
     /// Returns what a blueprint says of how a secret is changed, in the language of the environment.
     pub(super) fn rotation(
         &self,
