@@ -531,14 +531,14 @@ TESTS = {
 
 
 def wanted(report: Report) -> bool:
-    """Only where it is asked for: it takes minutes."""
-    return bool(report.only) and any(report.wants(f"identity/superset-{name}") for name in (*TESTS, *PROVIDED))
+    return any(report.wants(f"identity/superset-{name}") for name in (*TESTS, *PROVIDED))
 
 
 def test_people(report: Report, tools: Toolbox, engine: Engine, images: Images, compiler: Callable) -> None:
     """People of a directory, and of a provider, in the applications of bundles that run."""
     for environment, kind, tests in (("dev", People, TESTS), ("provider", Provided, PROVIDED)):
-        if any(report.wants(f"identity/superset-{name}") for name in tests):
+        # Those of a provider only where they are asked for: each takes minutes.
+        if (report.only or environment == "dev") and any(report.wants(f"identity/superset-{name}") for name in tests):
             test_environment(report, tools, engine, images, compiler, environment, kind, tests)
 
 
