@@ -232,17 +232,6 @@ fn each_resolves_alone_on_every_target() {
     assert_eq!(Target::ALL.len(), 3);
 }
 
-/// All topologies that people or tests build.
-fn topologies() -> Vec<String> {
-    let examples = support::examples()
-        .into_iter()
-        .map(|name| format!("examples/{name}/platform.toml"));
-    let tests = support::names("tests/topologies")
-        .into_iter()
-        .map(|name| format!("tests/topologies/{name}"));
-    examples.chain(tests).collect()
-}
-
 /// A pooler or a router is the only way, except for who asks for the direct one.
 #[test]
 fn dependents_reach_what_stands_in_front_of_a_server() {
@@ -283,7 +272,7 @@ fn dependents_reach_what_stands_in_front_of_a_server() {
 #[test]
 fn topologies_compile_and_every_blueprint_is_in_one() {
     let mut used = BTreeSet::new();
-    for path in topologies() {
+    for path in support::topologies() {
         let mut compiled = support::compile(&path, &read(&path), Library::default());
         assert_eq!(compiled.errors(), 0, "{}", compiled.text());
         for platform in &compiled.platforms {
@@ -306,7 +295,7 @@ fn rendered_scripts_are_shell() {
         return;
     }
     let mut seen = BTreeSet::new();
-    for path in topologies() {
+    for path in support::topologies() {
         let compiled = support::compile(&path, &read(&path), Library::default());
         for platform in &compiled.platforms {
             for service in &platform.services {
@@ -339,7 +328,7 @@ fn rendered_scripts_are_shell() {
 #[test]
 fn pages_about_restores_call_scripts_that_exist() {
     let mut called = BTreeSet::new();
-    for path in topologies() {
+    for path in support::topologies() {
         let compiled = support::compile(&path, &read(&path), Library::default());
         for (environment, sealed) in &compiled.bundles {
             let Some(page) = sealed.get("RESTORE.md") else {

@@ -23,14 +23,6 @@ use support::read;
 /// A file of Swarm may have 500 kB.
 const LARGEST: usize = 500_000;
 
-fn topologies() -> Vec<String> {
-    let examples = support::examples().into_iter();
-    let examples = examples.map(|name| format!("examples/{name}/platform.toml"));
-    let tests = support::names("tests/topologies").into_iter();
-    let tests = tests.map(|name| format!("tests/topologies/{name}"));
-    examples.chain(tests).collect()
-}
-
 /// The files of a platform's services whose paths have this part, by path.
 fn files<'p>(platform: &'p Platform, part: &str) -> BTreeMap<&'p str, &'p str> {
     let services = platform.services.iter();
@@ -49,7 +41,7 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 #[test]
 fn dashboards_hold_together() {
     let mut seen = BTreeSet::new();
-    for path in topologies() {
+    for path in support::topologies() {
         let compiled = support::compile(&path, &read(&path), Library::default());
         for platform in &compiled.platforms {
             let at = format!("{path}, {}", platform.environment.name);

@@ -16,23 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use lakewright::blueprint::Library;
 use lakewright::platform::{Platform, Service};
 use serde_json::Value as Json;
-use support::{Compiled, names, read};
+use support::{Compiled, read};
 
 /// Services of the bundle itself, which no blueprint describes, by the beginning of their names, with what they do.
 const OWN: &[(&str, &str)] = &[(
     "lakewright-prepare",
     "copies secrets to those who may read them, owned by their users: root, with CHOWN, DAC_OVERRIDE and FOWNER, no network",
 )];
-
-fn topologies() -> Vec<String> {
-    let examples = support::examples().into_iter();
-    let examples = examples.map(|name| format!("examples/{name}/platform.toml"));
-    let own = names("tests/topologies").into_iter();
-    let own = own.filter(|name| name.ends_with(".toml"));
-    examples
-        .chain(own.map(|name| format!("tests/topologies/{name}")))
-        .collect()
-}
 
 /// What a container may, in words, with nothing where it may what all may.
 type Faults = BTreeMap<String, BTreeSet<&'static str>>;
@@ -250,7 +240,7 @@ fn look(compiled: &Compiled, platform: &Platform) -> Vec<String> {
 fn containers_may_no_more_than_they_must() {
     let mut said = Vec::new();
     let mut targets = BTreeSet::new();
-    for path in topologies() {
+    for path in support::topologies() {
         let compiled = support::compile(&path, &read(&path), Library::default());
         for platform in &compiled.platforms {
             if compiled.bundles.contains_key(&platform.environment.name) {

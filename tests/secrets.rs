@@ -68,12 +68,8 @@ fn the_scanner_finds_every_form() {
 /// value.
 #[test]
 fn no_bundle_has_the_value_of_a_secret() {
-    let examples = support::examples().into_iter();
-    let examples = examples.map(|name| format!("examples/{name}/platform.toml"));
-    let tests = support::names("tests/topologies").into_iter();
-    let tests = tests.map(|name| format!("tests/topologies/{name}"));
     let stores = ["tests/conformance/stores/platform.toml".to_owned()];
-    for topology in examples.chain(tests).chain(stores) {
+    for topology in support::topologies().into_iter().chain(stores) {
         let folder = scratch();
         let out = folder.path();
         let build = || run(lakewright().args(["build", &topology, "-o"]).arg(out));

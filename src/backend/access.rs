@@ -148,7 +148,7 @@ pub(super) fn add(platform: &Platform, files: &mut Files) {
         // What has no login at all is said in the table.
         lacking: known
             .iter()
-            .filter(|(_, people)| people.local || people.login != Login::Local)
+            .filter(|(component, _)| !component.asks_nobody())
             .flat_map(|(component, people)| people.lacking.iter().map(|it| (*component, it)))
             .map(|(component, (way, why))| LackingRow {
                 system: &component.name,
@@ -216,10 +216,8 @@ fn login(people: &People, component: &Component, locale: Locale) -> String {
             Locale::En => format!("`{front}` before it"),
             Locale::Fr => format!("`{front}` devant lui"),
         },
-        (Login::Local, None) if people.local || !component.accounts.is_empty() => {
-            word("accounts of its own", "ses propres comptes")
-        }
-        (Login::Local, None) => word("nothing", "rien"),
+        (Login::Local, None) if component.asks_nobody() => word("nothing", "rien"),
+        (Login::Local, None) => word("accounts of its own", "ses propres comptes"),
         (login, _) if people.local => match locale {
             Locale::En => format!("{}; accounts of its own", protocol(login)),
             Locale::Fr => format!("{} ; ses propres comptes", protocol(login)),

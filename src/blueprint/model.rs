@@ -406,7 +406,8 @@ pub struct Workload {
     /// account that looks for them.
     #[serde(default)]
     pub directory: bool,
-    /// Whether it asks the directory without that account: of the two it may read the certificate of the directory's authority only.
+    /// Whether it asks the directory without that account: of the two it may read the certificate of the directory's
+    /// authority only.
     #[serde(default)]
     pub directory_authority: bool,
     /// A certificate with its key, for the service's names or the public ones.

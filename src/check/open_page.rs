@@ -23,10 +23,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
     }
     for endpoint in &platform.endpoints {
         let component = platform.component_of(&platform.services[endpoint.service]);
-        let (Some(people), Some(_)) = (&component.people, &endpoint.host) else {
-            continue;
-        };
-        if people.login == Login::Local && !people.local && component.accounts.is_empty() {
+        if endpoint.host.is_some() && component.asks_nobody() {
             findings.push(
                 Finding::new(
                     &RULE,

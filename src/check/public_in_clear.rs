@@ -12,7 +12,7 @@ static RULE: Rule = Rule {
     summary: "what is public is served without TLS, beyond this machine",
     why: "Whoever is on the network between people and the platform reads their passwords and sessions, or changes pages on \
           their way.",
-    fix: "Set `tls.public` of the environment to `internal` or `own`; or, on Compose, take `bind` out, so that only this \
+    fix: "Set `tls.public` of the environment to `internal`, `own` or `acme`; or, on Compose, take `bind` out, so that only this \
           machine is served. Where something in front of the platform encrypts, `allow` it with that reason.",
     allowable: true,
 };
@@ -47,7 +47,7 @@ fn run(platform: &Platform, findings: &mut Vec<Finding>) {
                 environment.bind
             ),
         )
-        .help("set `tls.public` of the environment to `internal` or `own`")
+        .help("set `tls.public` of the environment to `internal`, `own` or `acme`")
         .component(component.name.clone());
         if environment.bind_place != environment.target_place {
             finding = finding.related(

@@ -1,6 +1,6 @@
 //! Who people are on the platform, who checks that, and what they may do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::source::Place;
 use crate::terms::{Login, Role};
@@ -85,20 +85,10 @@ pub struct People {
     pub lacking: Vec<(Login, Lacking)>,
     /// What each role is in it.
     pub roles: BTreeMap<Role, InSystem>,
+    /// What the groups are called whose members have a role that is something in it, sorted.
+    pub admitted: Vec<String>,
     /// The component that stands before its pages and knows people, if one does.
     pub front: Option<String>,
-}
-
-impl People {
-    /// Returns what the groups are called whose members have a role that is something in this system, sorted.
-    pub fn admitted(&self, identity: &Identity) -> Vec<String> {
-        let roles = self.roles.iter();
-        let groups: BTreeSet<&str> = roles
-            .filter(|(_, is)| matches!(is, InSystem::Is { .. }))
-            .flat_map(|(role, _)| identity.groups_of(*role))
-            .collect();
-        groups.into_iter().map(str::to_owned).collect()
-    }
 }
 
 /// Why a system lacks a way of logging in.

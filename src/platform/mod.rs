@@ -18,7 +18,7 @@ use self::scrape::{Collectors, Scrape, WebProbe};
 use crate::source::Place;
 use crate::terms::{
     Availability, BackupRole, Cloud, DiskClass, Encryption, GatewayApi, GitOps, KeyKind, Layer,
-    Locale, NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation,
+    Locale, Login, NoticeLevel, PodSecurity, ProbeTool, Protocol, PublicTls, Publish, Rotation,
     ScaleMetric, Scheduler, SecretKind, SecretStore, ServicesTls, Size, StorageKind, StoreKind,
     Target, Token, Zone,
 };
@@ -165,9 +165,7 @@ impl Store {
             Self::Sops(_) => Some("encrypted"),
         }
     }
-}
 
-impl Store {
     /// Lists the sealed files that there must be for these secrets, each with the name of its object; none in other stores.
     pub fn sealed<'s>(
         &self,
@@ -409,6 +407,15 @@ pub struct Component {
     pub keeping: backup::Keeping,
     /// When copies of it are made, if they are.
     pub backup: Option<backup::Plan>,
+}
+
+impl Component {
+    /// Says whether people use it and it asks nobody who they are.
+    pub fn asks_nobody(&self) -> bool {
+        let people = self.people.as_ref();
+        people.is_some_and(|people| people.login == Login::Local && !people.local)
+            && self.accounts.is_empty()
+    }
 }
 
 /// A Kubernetes object of an operator.

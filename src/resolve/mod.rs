@@ -385,15 +385,10 @@ impl<'a> Resolver<'a, '_> {
     /// Reports that people log in at a provider, and there is none.
     fn check_provider(&mut self) {
         const ISSUER: &str = "`[identity.oidc]`, `issuer = \"https://id.example.com/realms/lake\"`";
-        let provides = |draft: &Draft<'_>| {
-            let mut provides = draft.blueprint.model.provides.values();
-            draft.unsupported.is_none()
-                && provides.any(|provide| provide.capability == identity::PROVIDER)
-        };
+        let mut drafts = self.drafts.iter();
         if self.identity.kind != Login::Oidc
-            || self.identity.provider.is_some()
             || self.layered.identity.provider.is_some()
-            || self.drafts.iter().any(provides)
+            || drafts.any(|draft| collect::provides(draft, identity::PROVIDER))
         {
             return;
         }

@@ -541,12 +541,7 @@ pub fn layer(topology: &Topology, name: &str) -> Result<Layered, Vec<Finding>> {
             }),
             server: text(tree.get("server")).map(|text| text.value),
             path: text(tree.get("path")).map(|text| text.value),
-            encrypted: tree
-                .get("encrypted")
-                .and_then(|tree| match tree.value() {
-                    Value::Bool(encrypted) => Some(Sourced::from_tree(tree, encrypted)),
-                    _ => None,
-                }),
+            encrypted: truth(tree.get("encrypted")),
         };
         if storage.kind.value == StorageKind::Nfs && (storage.server.is_none() || storage.path.is_none()) {
             findings.push(

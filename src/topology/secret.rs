@@ -378,6 +378,7 @@ mod tests {
             ("URL", "postgresql://app:${PASSWORD}@db/app"),
             ("TITLE", "password rules"),
             ("token_expiration", "30d"),
+            ("token_time", "5min"),
             ("TOKEN_AUTH", "true"),
             ("CERT", "-----BEGIN CERTIFICATE-----"),
             ("PARTITION_KEY", "customer-and-day-2"),

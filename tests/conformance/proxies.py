@@ -40,8 +40,8 @@ class Issuer:
         shutil.copytree(bundle, folder)
         self.kept = folder / "secrets/tls"
 
-    def issue(self, *words: str, status: int = 0, path: str = "") -> str:
-        environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+    def issue(self, *words: str, status: int = 0, path: str = "", **more: str) -> str:
+        environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], **more}
         # A session of its own: what kills it kills nothing else.
         result = subprocess.run(
             ["./tls/issue.sh", *words], cwd=self.folder, env=environment, text=True, start_new_session=True,

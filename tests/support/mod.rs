@@ -51,6 +51,15 @@ pub fn examples() -> Vec<String> {
     examples
 }
 
+/// The topologies that there are: of the examples, then of the tests.
+pub fn topologies() -> Vec<String> {
+    let examples = examples().into_iter();
+    let examples = examples.map(|name| format!("examples/{name}/platform.toml"));
+    let tests = names("tests/topologies").into_iter();
+    let tests = tests.map(|name| format!("tests/topologies/{name}"));
+    examples.chain(tests).collect()
+}
+
 /// All files below a folder by their path in it.
 pub fn files(folder: impl AsRef<Path>) -> BTreeMap<String, Vec<u8>> {
     let folder = root().join(folder);

@@ -42,7 +42,7 @@ struct KeptRow {
 struct ExceptionRow<'p> {
     service: &'p str,
     what: String,
-    why: Option<String>,
+    why: Option<&'p str>,
 }
 
 #[derive(Serialize)]
@@ -189,11 +189,15 @@ fn exceptions(platform: &Platform) -> Vec<ExceptionRow<'_>> {
         .iter()
         .filter(|service| service.managed.is_none())
     {
-        let mut add = |what: String, why: &Option<String>| {
-            rows.push((service.name.as_str(), what, why.clone()));
+        let mut add = |what: String, why| {
+            rows.push(ExceptionRow {
+                service: &service.name,
+                what,
+                why,
+            });
         };
         if service.user.is_some_and(|(user, _)| user == 0) {
-            add("root".to_owned(), &service.root);
+            add("root".to_owned(), service.root.as_deref());
         }
         if service.privileged.is_some() {
             add(
@@ -202,7 +206,7 @@ fn exceptions(platform: &Platform) -> Vec<ExceptionRow<'_>> {
                     "tous les droits sur sa machine",
                 )
                 .to_owned(),
-                &service.privileged,
+                service.privileged.as_deref(),
             );
         }
         if !service.read_only {
@@ -212,16 +216,14 @@ fn exceptions(platform: &Platform) -> Vec<ExceptionRow<'_>> {
                     "une racine accessible en écriture",
                 )
                 .to_owned(),
-                &service.writable_root,
+                service.writable_root.as_deref(),
             );
         }
         if !service.capabilities.is_empty() {
-            add(service.capabilities.join(", "), &service.root);
+            add(service.capabilities.join(", "), service.root.as_deref());
         }
     }
-    rows.into_iter()
-        .map(|(service, what, why)| ExceptionRow { service, what, why })
-        .collect()
+    rows
 }
 
 fn row(locale: Locale, flow: &Connection) -> Row<'_> {

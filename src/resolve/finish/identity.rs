@@ -52,14 +52,14 @@ impl Finish<'_, '_, '_> {
     }
 
     /// Lists the groups whose members have a role that is something in a component, sorted.
-    pub(super) fn admitted(&self, draft: &Draft<'_>) -> Value {
+    pub(super) fn admitted(&self, draft: &Draft<'_>) -> Vec<String> {
         let identity = &self.resolver.identity;
         let said = draft.blueprint.identity.as_ref();
         let roles = Role::ALL.iter().filter(|role| {
             said.is_some_and(|said| matches!(said.roles.get(**role), Mapping::Is { .. }))
         });
         let groups: BTreeSet<&str> = roles.flat_map(|role| identity.groups_of(*role)).collect();
-        Value::List(groups.into_iter().map(Value::from).collect())
+        groups.into_iter().map(str::to_owned).collect()
     }
 
     /// Says how a component knows people, and what roles are in it; nothing if no people use it.
@@ -102,6 +102,7 @@ impl Finish<'_, '_, '_> {
             note: draft.ways.note.clone(),
             lacking: draft.ways.lacking.clone(),
             roles: roles.collect(),
+            admitted: self.admitted(draft),
             front: front.map(|binding| self.drafts[binding.consumer].name.clone()),
         })
     }

@@ -238,7 +238,7 @@ impl<'f> Finish<'f, '_, '_> {
             let mut values = self.values[*position].clone();
             values.insert("component".to_owned(), Value::from(provider.name.as_str()));
             values.insert("optional_start".to_owned(), Value::Bool(!binding.required));
-            values.insert("groups".to_owned(), self.admitted(provider));
+            values.insert("groups".to_owned(), Value::from(self.admitted(provider)));
             values.insert(
                 "secret".to_owned(),
                 binding
