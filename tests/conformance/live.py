@@ -459,7 +459,10 @@ class Stack:
             if container["State"]["Running"]:
                 shown["processes"] = self.engine_of(service).docker("top", container["Id"], "-ww", "-eo", "pid,args").stdout
             for name, value in self.secret_values().items():
-                said += [f"{service}: the secret {name} is in its {where}" for where, text in shown.items() if value in text]
+                for where, text in shown.items():
+                    line = next((line for line in text.splitlines() if value in line), None)
+                    if line is not None:
+                        said.append(f"{service}: the secret {name} is in its {where}: {line.replace(value, '*****')[:500]}")
         expect(not said, "\n".join(said))
 
     def postgres_owners_only(self) -> None:
