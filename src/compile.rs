@@ -9,10 +9,10 @@ use crate::bundle::inventory::{Input, Keep, SecretSpec};
 use crate::bundle::{BundlePath, Digest, File, Meta, Sealed};
 use crate::check;
 use crate::diagnostic::{Finding, Severity};
-use crate::outline::{self, OUTLINE};
+use crate::outline::{self, Accepted, OUTLINE};
 use crate::platform::Platform;
 use crate::platform::pins::Digests;
-use crate::resolve::trace::Trace;
+use crate::resolve::trace::{Explained, Trace};
 use crate::resolve::{self, Cache};
 use crate::source::{FileId, Place, Sources};
 use crate::topology::layer::{Allow, layer};
@@ -35,6 +35,25 @@ pub struct Compiled {
     pub platform: Platform,
     /// Where its values come from, if that was asked for.
     pub trace: Trace,
+    /// Findings that are accepted in it, by what an outline calls them.
+    pub accepted: BTreeMap<String, Accepted>,
+}
+
+/// Describes an accepted finding, with what an outline calls it, and records where it is accepted.
+fn accepted(allow: &Allow, severity: Severity, trace: &mut Trace) -> (String, Accepted) {
+    let key = match &allow.component {
+        Some(component) => format!("{component}/{}", allow.code),
+        None => allow.code.clone(),
+    };
+    trace.record(
+        || format!("accepted.{key}"),
+        || Explained::one(&allow.reason, "set", allow.place.clone()),
+    );
+    let accepted = Accepted {
+        severity: severity.name().to_owned(),
+        reason: allow.reason.clone(),
+    };
+    (key, accepted)
 }
 
 impl Compiler {
@@ -103,7 +122,7 @@ impl Compiler {
                     continue;
                 }
             };
-            let mut used = BTreeSet::new();
+            let mut used = BTreeMap::new();
             check::apply_allows(&mut secrets, &layered.allow, &mut used);
             let mut trace = if explain {
                 Trace::recording()
@@ -133,14 +152,22 @@ impl Compiler {
                 let (_, known) = allows
                     .entry(allow.place.clone())
                     .or_insert_with(|| (allow.clone(), false));
-                *known |= used.contains(&at);
+                *known |= used.contains_key(&at);
             }
+            let accepted: BTreeMap<String, Accepted> = used
+                .iter()
+                .map(|(at, severity)| accepted(&layered.allow[*at], *severity, &mut trace))
+                .collect();
             let broken = findings
                 .iter()
                 .any(|finding| finding.severity == Severity::Error);
             self.findings.extend(findings);
             if !broken {
-                compiled.push(Compiled { platform, trace });
+                compiled.push(Compiled {
+                    platform,
+                    trace,
+                    accepted,
+                });
             }
         }
         // Whether an `allow` is of use is known only when every environment was looked at.
@@ -159,7 +186,9 @@ impl Compiler {
         match build(platform) {
             Ok(mut bundle) => {
                 let meta = self.meta(topology, platform);
-                let outline = outline::outline(platform, &|place| self.key(topology, place));
+                let outline = outline::outline(platform, &compiled.accepted, &|place| {
+                    self.key(topology, place)
+                });
                 let path = BundlePath::parse(OUTLINE).expect("`platform.json` is a path");
                 // Components have folders, and their names have no dots: nothing else is called so.
                 if let Err(error) = bundle.insert(path, File::plain(outline.to_json())) {

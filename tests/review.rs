@@ -756,6 +756,16 @@ bucket = \"copies\"
 access_key = \"backup\"
 ";
 
+/// Makes sure that of these dangers a change brings just one, or none.
+#[track_caller]
+fn check_danger(dangers: &[&str], old: &str, new: &str, expected: Option<&str>) {
+    let found: Vec<&str> = codes(&of_topologies(old, new))
+        .into_iter()
+        .filter(|code| dangers.contains(code))
+        .collect();
+    assert_eq!(found, Vec::from_iter(expected), "{old}\n{new}");
+}
+
 #[test]
 fn less_of_backups_is_dangerous_and_more_is_not() {
     let before = format!("{PLATFORM}{BACKED_UP}");
@@ -765,14 +775,6 @@ fn less_of_backups_is_dangerous_and_more_is_not() {
         "restore-untested",
         "retention-shortened",
     ];
-    let check = |old: &str, new: &str, expected: &[&str]| {
-        let review = of_topologies(old, new);
-        let found: BTreeSet<&str> = codes(&review)
-            .into_iter()
-            .filter(|code| dangers.contains(code))
-            .collect();
-        assert_eq!(found, expected.iter().copied().collect(), "{old}\n{new}");
-    };
     let (rarer, kept, sent) = ("0 * * * *", "days = 30", "[backup.offsite]");
     let tried = "\"30 5 * * 0\"";
     let offsite = before.find(sent).expect("a store off site");
@@ -783,8 +785,8 @@ fn less_of_backups_is_dangerous_and_more_is_not() {
         (before[..offsite].to_owned(), "backup-removed"),
         (PLATFORM.to_owned(), "backup-removed"),
     ] {
-        check(&before, &after, &[code]);
-        check(&after, &before, &[]);
+        check_danger(&dangers, &before, &after, Some(code));
+        check_danger(&dangers, &after, &before, None);
     }
     // The line of the topology that did it is named, on both sides.
     let review = of_topologies(&before, &before.replace(kept, "days = 7"));
@@ -794,6 +796,135 @@ fn less_of_backups_is_dangerous_and_more_is_not() {
         .expect("a change of backups");
     assert_eq!(change.old.as_deref(), Some("30"));
     assert_eq!(change.new.as_deref(), Some("7"));
+}
+
+/// Who people are, and what they may do.
+const PEOPLE: &str = "
+[identity]
+kind = \"oidc\"
+
+[identity.oidc]
+issuer = \"https://id.example.com/realms/lake\"
+
+[identity.ldap]
+server = \"ldaps://ldap.example.com\"
+users = \"ou=people,dc=example,dc=com\"
+groups = \"ou=groups,dc=example,dc=com\"
+user_filter = \"(objectClass=person)\"
+
+[identity.groups]
+admins = \"cn=admins,ou=groups,dc=example,dc=com\"
+staff = \"cn=staff,ou=groups,dc=example,dc=com\"
+
+[identity.roles]
+admin = [\"admins\"]
+viewer = [\"staff\"]
+";
+
+#[test]
+fn who_lets_more_people_in_is_told() {
+    let before = format!("{PLATFORM}{PEOPLE}");
+    let directory = before.replace("\"oidc\"", "\"ldap\"");
+    let dangers = ["identity-moved", "login-local", "role-granted"];
+    let (admins, staff) = ("admin = [\"admins\"]", "viewer = [\"staff\"]");
+    // One way, and back.
+    for (old, new, there, back) in [
+        (
+            &before,
+            before.replace(staff, "viewer = [\"admins\", \"staff\"]"),
+            Some("role-granted"),
+            None,
+        ),
+        (
+            &before,
+            before.replace(staff, &format!("engineer = [\"staff\"]\n{staff}")),
+            Some("role-granted"),
+            None,
+        ),
+        (
+            &before,
+            before.replace(admins, "admin = [\"staff\"]"),
+            Some("role-granted"),
+            Some("role-granted"),
+        ),
+        (
+            &before,
+            before.replace("/realms/lake", "/realms/other"),
+            Some("identity-moved"),
+            Some("identity-moved"),
+        ),
+        (
+            &before,
+            before.replace("\"oidc\"", "\"local\""),
+            Some("login-local"),
+            Some("role-granted"),
+        ),
+        (
+            &before,
+            directory.clone(),
+            Some("identity-moved"),
+            Some("identity-moved"),
+        ),
+        (
+            &directory,
+            directory.replace("ldap.example.com", "ldap.example.org"),
+            Some("identity-moved"),
+            Some("identity-moved"),
+        ),
+        (
+            &directory,
+            directory.replace("user_filter = \"(objectClass=person)\"\n", ""),
+            Some("identity-moved"),
+            None,
+        ),
+    ] {
+        check_danger(&dangers, old, &new, there);
+        check_danger(&dangers, &new, old, back);
+    }
+    // Administrators weigh more, and the line is named that made them.
+    let review = of_topologies(
+        &before,
+        &before.replace(admins, "admin = [\"admins\", \"staff\"]"),
+    );
+    let risks: Vec<_> = review
+        .risks()
+        .filter(|risk| risk.code() == "role-granted")
+        .collect();
+    assert_eq!(risks.len(), 1);
+    assert_eq!(risks[0].level, Level::High);
+    assert_eq!(
+        risks[0].message,
+        "members of `cn=staff,ou=groups,dc=example,dc=com` are admin in every system"
+    );
+}
+
+#[test]
+fn what_is_accepted_or_kept_less_well_is_told() {
+    let dangers = [
+        "disk-in-clear",
+        "finding-accepted",
+        "secrets-moved",
+        "tls-weakened",
+    ];
+    let open = format!("{PLATFORM}bind = \"0.0.0.0\"\n");
+    let accepting = open.replace("[allow]\n", "[allow]\npublic-in-clear = \"a laptop\"\n");
+    check_danger(&dangers, &open, &accepting, Some("finding-accepted"));
+    check_danger(&dangers, &accepting, &open, None);
+    // Another reason is no news.
+    check_danger(
+        &dangers,
+        &accepting,
+        &accepting.replace("a laptop", "at home"),
+        None,
+    );
+    let encrypted = format!("{PLATFORM}storage = {{ kind = \"local\", encrypted = true }}\n");
+    check_danger(&dangers, &encrypted, PLATFORM, Some("disk-in-clear"));
+    check_danger(&dangers, PLATFORM, &encrypted, None);
+    let sops = format!(
+        "{PLATFORM}secrets = {{ store = \"sops\", recipients = [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"] }}\n"
+    );
+    check_danger(&dangers, PLATFORM, &sops, Some("secrets-moved"));
+    check_danger(&dangers, &sops, PLATFORM, Some("secrets-moved"));
 }
 
 #[test]

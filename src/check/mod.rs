@@ -52,7 +52,7 @@ mod untested_version;
 mod untold_alerts;
 mod without_backup;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::diagnostic::{Finding, Rule, Severity, suggest};
 use crate::platform::Platform;
@@ -144,8 +144,12 @@ pub fn check(platform: &Platform) -> Vec<Finding> {
     findings
 }
 
-/// Takes out the findings that one of these accepts, and notes which of these did.
-pub fn apply_allows(findings: &mut Vec<Finding>, allows: &[Allow], used: &mut BTreeSet<usize>) {
+/// Takes out the findings that one of these accepts, and notes which of these did, with the worst that it accepted.
+pub fn apply_allows(
+    findings: &mut Vec<Finding>,
+    allows: &[Allow],
+    used: &mut BTreeMap<usize, Severity>,
+) {
     // By code and component, since both lists grow with the platform.
     let mut by_subject: BTreeMap<(&str, Option<&str>), Vec<usize>> = BTreeMap::new();
     for (at, allow) in allows.iter().enumerate() {
@@ -162,7 +166,10 @@ pub fn apply_allows(findings: &mut Vec<Finding>, allows: &[Allow], used: &mut BT
             .component
             .as_deref()
             .and_then(|component| by_subject.get(&(code, Some(component))));
-        used.extend(everywhere.into_iter().chain(here).flatten());
+        for at in everywhere.into_iter().chain(here).flatten() {
+            let worst = used.entry(*at).or_insert(finding.severity);
+            *worst = finding.severity.max(*worst);
+        }
         everywhere.is_none() && here.is_none()
     });
 }

@@ -5,22 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Alert, Alerting, Backup, Certificate, Component, Endpoint, Environment, Flow, Host, Kubernetes,
-    Operator, Outline, Policies, Port, Profile, Replicas, Retention, SCHEMA, Secret, Service,
-    Volume,
+    Accepted, Alert, Alerting, Backup, Certificate, Component, Directory, Endpoint, Environment,
+    Flow, Host, Identity, Kubernetes, Operator, Outline, Policies, Port, Profile, Provider,
+    Replicas, Retention, SCHEMA, Secret, Service, Volume,
 };
 use crate::platform::alerting::{Address, Pulse, QuietHours, Receiver};
 use crate::platform::{self, Ask, FlowReason, Kind, Platform, budget};
 use crate::source::Place;
-use crate::terms::{KeyKind, Target};
+use crate::terms::{KeyKind, Login, Role, Target};
 use crate::units::{Bytes, MilliCpu};
 use crate::value::Value;
 
 /// Letters of an option's text that are written out.
 const LONGEST: usize = 200;
 
-/// Makes the outline of a platform. `name` says what to call a place: a file and a key in it, the same on any machine.
-pub fn outline(platform: &Platform, name: &dyn Fn(&Place) -> String) -> Outline {
+/// Makes the outline of a platform in which these findings are accepted. `name` says what to call a place: a file and a key
+/// in it, the same on any machine.
+pub fn outline(
+    platform: &Platform,
+    accepted: &BTreeMap<String, Accepted>,
+    name: &dyn Fn(&Place) -> String,
+) -> Outline {
     let named = |at: usize| platform.services[at].name.clone();
     Outline {
         schema: SCHEMA,
@@ -111,7 +116,33 @@ pub fn outline(platform: &Platform, name: &dyn Fn(&Place) -> String) -> Outline 
                 (group.clone(), operator)
             })
             .collect(),
+        identity: identity(&platform.identity),
+        accepted: accepted.clone(),
         policies: policies(platform),
+    }
+}
+
+fn identity(one: &platform::identity::Identity) -> Identity {
+    let roles = Role::ALL.iter().map(|role| {
+        let groups: BTreeSet<&str> = one.groups_of(*role).collect();
+        let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
+        (role.to_string(), groups)
+    });
+    Identity {
+        kind: one.kind.to_string(),
+        ldap: one.directory.as_ref().map(|directory| Directory {
+            server: format!("{}:{}", directory.host, directory.port),
+            users: directory.users.clone(),
+            user_filter: directory.user_filter.clone(),
+            groups: directory.groups.clone(),
+        }),
+        oidc: one.provider.as_ref().map(|provider| Provider {
+            issuer: provider.issuer.clone(),
+        }),
+        // Groups are those of a directory or of a provider.
+        roles: roles
+            .filter(|(_, groups)| one.kind != Login::Local && !groups.is_empty())
+            .collect(),
     }
 }
 
@@ -204,6 +235,14 @@ fn component(one: &platform::Component, name: &dyn Fn(&Place) -> String) -> Comp
                 (account.user.clone(), secret)
             })
             .collect(),
+        login: one.people.as_ref().map(|people| {
+            if one.asks_nobody() && people.front.is_none() {
+                "nobody".to_owned()
+            } else {
+                people.login.to_string()
+            }
+        }),
+        front: one.people.as_ref().and_then(|people| people.front.clone()),
         from: name(&one.place),
     }
 }
@@ -529,6 +568,12 @@ fn policies(platform: &Platform) -> Policies {
         tls_public: tls.public.map(|public| public.to_string()),
         tls_services: tls.services.map(|services| services.to_string()),
         tls_key: (tls.key != KeyKind::EcdsaP256).then(|| tls.key.to_string()),
+        secret_store: platform
+            .environment
+            .secrets
+            .word()
+            .map(|store| store.to_string()),
+        disks_encrypted: platform.environment.storage.encrypted,
         tls_lifetime: tls.lifetime.to_string(),
         tls_renew_before: tls.renew_before.to_string(),
         pod_security: (platform.environment.target == Target::Kubernetes)

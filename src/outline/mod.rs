@@ -70,6 +70,12 @@ pub struct Outline {
     /// Operators that the cluster must have, by API group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operators: BTreeMap<String, Operator>,
+    /// Who people are, and what groups may do.
+    #[serde(default)]
+    pub identity: Identity,
+    /// Findings that are accepted here, by their code; those of one component, by `COMPONENT/CODE`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accepted: BTreeMap<String, Accepted>,
     /// What the platform forbids or allows as a whole.
     #[serde(default)]
     pub policies: Policies,
@@ -185,6 +191,12 @@ pub struct Component {
     /// Accounts that people use, with the secret that holds the password.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
+    /// Who checks who people are: `local`, `ldap`, `oidc` or `nobody`; none, where no people come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The component that stands before its pages and knows people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front: Option<String>,
     /// Where it stands: a file and a key in it.
     pub from: String,
 }
@@ -471,6 +483,52 @@ pub struct Operator {
     pub version: String,
 }
 
+/// Who people are, and what groups may do; keys are those of the topology.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Identity {
+    /// Where people's accounts are: `local`, `ldap` or `oidc`.
+    pub kind: String,
+    /// The LDAP directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<Directory>,
+    /// The OpenID Connect provider, if it is outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Provider>,
+    /// What the groups are called whose members have a role, by the role; none, where systems keep accounts themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Vec<String>>,
+}
+
+/// An LDAP directory.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Directory {
+    /// Its host and port.
+    pub server: String,
+    /// Where people are looked for.
+    pub users: String,
+    /// What people must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_filter: Option<String>,
+    /// Where groups are looked for.
+    pub groups: String,
+}
+
+/// An OpenID Connect provider.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Provider {
+    /// Its issuer.
+    pub issuer: String,
+}
+
+/// A finding that is accepted.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Accepted {
+    /// What it would be: `error`, `warning` or `note`.
+    pub severity: String,
+    /// Why it is accepted.
+    pub reason: String,
+}
+
 /// What a platform forbids or allows as a whole.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Policies {
@@ -489,6 +547,12 @@ pub struct Policies {
     /// What keys of certificates are that the platform makes, if not ECDSA on P-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<String>,
+    /// Where secrets are kept, if not where the target keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_store: Option<String>,
+    /// Whether the disks below are encrypted, as far as the topology says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub disks_encrypted: bool,
     /// How long certificates are good.
     pub tls_lifetime: String,
     /// How long before its end a certificate is renewed.

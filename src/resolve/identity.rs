@@ -13,9 +13,9 @@ use crate::platform::identity::{
 };
 use crate::schema::{ILLEGAL_VALUE, MISSING_KEY};
 use crate::terms::{Locale, Login, Role};
-use crate::topology::Layered;
 use crate::topology::identity::{LayeredDirectory, LayeredIdentity, LayeredProvider};
 use crate::topology::layer::UNKNOWN_NAME;
+use crate::topology::{Layered, Sourced};
 use crate::value::Value;
 
 /// The capability of an OpenID Connect provider.
@@ -52,6 +52,7 @@ pub(super) fn resolve(
             None => Explained::one(kind, "unless given", layered.place.clone()),
         },
     );
+    record(given, trace);
     let place = given
         .kind
         .as_ref()
@@ -105,6 +106,34 @@ pub(super) fn resolve(
                 (*role, groups.collect())
             })
             .collect(),
+    }
+}
+
+/// Records who says who people are, and which groups have roles.
+fn record(given: &LayeredIdentity, trace: &mut Trace) {
+    let mut set = |path: &str, given: &Sourced<String>| {
+        trace.record(
+            || format!("identity.{path}"),
+            || Explained::one(&given.value, "set", given.place.clone()).over(&given.replaced),
+        );
+    };
+    if let Some(directory) = &given.directory {
+        set("ldap.server", &directory.server);
+        set("ldap.users", &directory.users);
+        set("ldap.groups", &directory.groups);
+        if let Some(filter) = &directory.user_filter {
+            set("ldap.user_filter", filter);
+        }
+    }
+    if let Some(provider) = &given.provider {
+        set("oidc.issuer", &provider.issuer);
+    }
+    for (role, (place, groups)) in &given.roles {
+        let groups: Vec<&str> = groups.iter().map(|group| group.value.as_str()).collect();
+        trace.record(
+            || format!("identity.roles.{role}"),
+            || Explained::one(groups.join(", "), "set", place.clone()),
+        );
     }
 }
 

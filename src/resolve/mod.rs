@@ -587,6 +587,16 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
             ),
         },
     );
+    let encrypted = layered
+        .storage
+        .as_ref()
+        .and_then(|storage| storage.encrypted.as_ref());
+    if let Some(set) = encrypted {
+        trace.record(
+            || "storage.encrypted".to_owned(),
+            || Explained::one(set.value, "set", set.place.clone()),
+        );
+    }
     let given = layered
         .domain
         .as_ref()
@@ -686,11 +696,7 @@ fn environment(layered: &Layered, trace: &mut Trace, findings: &mut Vec<Finding>
                 .storage
                 .as_ref()
                 .and_then(|storage| Some((storage.server.clone()?, storage.path.clone()?))),
-            encrypted: layered
-                .storage
-                .as_ref()
-                .and_then(|storage| storage.encrypted.as_ref())
-                .is_some_and(|encrypted| encrypted.value),
+            encrypted: encrypted.is_some_and(|encrypted| encrypted.value),
             place: layered.storage.as_ref().map_or_else(
                 || layered.place.clone(),
                 |storage| storage.kind.place.clone(),

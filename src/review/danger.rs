@@ -230,10 +230,18 @@ dangers! {
         "the definition of a kind of objects is removed",
         "With the definition go all objects of the kind, in every namespace, and what their operator made of them.",
         "Remove the objects first, one by one.";
+    DISK_IN_CLEAR = "disk-in-clear", Exposure, High:
+        "nobody says any more that disks are encrypted",
+        "Who gets hold of a disk, or of a copy of it, reads what is on it.",
+        "Keep the disks encrypted, or say why what is on them may be read.";
     EGRESS_WIDENED = "egress-widened", Exposure, Medium:
         "a service may reach more outside",
         "A way out for data, and a way in for what it loads.",
         "Name the host and port that is needed, and nothing more.";
+    FINDING_ACCEPTED = "finding-accepted", Exposure, Medium:
+        "a finding is accepted that was not",
+        "What it warns of is there, and no build says so any more.",
+        "Read the reason, and make sure that it holds.";
     FLOW_ADDED = "flow-added", Exposure, Medium:
         "a connection is allowed that was not",
         "Who takes over the one end can now try the other.",
@@ -250,6 +258,10 @@ dangers! {
         "a host name or address is newly public",
         "It can be reached from outside as soon as this is applied.",
         "Make sure that it asks for a login, and is meant to be found.";
+    IDENTITY_MOVED = "identity-moved", Identity, High:
+        "somebody else says who people are",
+        "Whoever runs the directory or the provider decides who logs in, and who is in which group.",
+        "Make sure who runs it, and that its groups mean the same.";
     IMAGE_CHANGED = "image-changed", SupplyChain, Low:
         "another image runs",
         "Other programs, with other faults.",
@@ -286,6 +298,10 @@ dangers! {
         "a service may take all of its machine",
         "Without a limit one fault takes everything beside it along.",
         "Keep a limit of memory at least.";
+    LOGIN_LOCAL = "login-local", Identity, High:
+        "a system asks neither directory nor provider any more who people are",
+        "It keeps accounts of its own: they stay when people leave, and their passwords are nobody's to forbid.",
+        "Keep the login, or say who removes accounts from the system.";
     LOGIN_REMOVED = "login-removed", Exposure, High:
         "an account is gone while what it was for stays",
         "Who used it comes in another way, or anybody does.",
@@ -350,6 +366,10 @@ dangers! {
         "what is kept is kept for a shorter time",
         "Older copies are deleted at the next run.",
         "Make sure that nobody needs them.";
+    ROLE_GRANTED = "role-granted", Identity, Medium:
+        "the members of a group are given a role",
+        "They may do in every system what the role may there.",
+        "Make sure who is in the group, and who puts people into it.";
     ROLE_WIDENED = "role-widened", Identity, High:
         "somebody may do more with the cluster's API",
         "Rights add up: to read Secrets, or to make pods, is often enough for everything.",
@@ -362,6 +382,11 @@ dangers! {
         "a service may read one more secret",
         "Who takes it over can go where the secret leads.",
         "Make sure that it needs it.";
+    SECRETS_MOVED = "secrets-moved", Recovery, Medium:
+        "secrets are kept elsewhere",
+        "What is not in the new store is missing, or made anew: a new password opens no database, a new key none of what the old \
+         one encrypted.",
+        "Put the values that are in use into the new store first.";
     SPREAD_REMOVED = "spread-removed", Availability, Medium:
         "replicas may stand on the same host or in the same zone",
         "One loss can take all of them.",

@@ -13,6 +13,7 @@ use super::danger::*;
 use super::fields::{self, FieldChange, Path, Step, at, shown, text_at};
 use super::hazard::{longer, shorter};
 use super::{Act, Change, Layer, images};
+use crate::terms::{Encryption, Role};
 use crate::units::{Bytes, MilliCpu};
 
 /// A section of an outline.
@@ -87,6 +88,8 @@ const SECTIONS: &[Section] = &[
 const SINGLES: &[(&str, &str)] = &[
     ("environment", "environment"),
     ("alerting", "alerting"),
+    ("identity", "identity"),
+    ("accepted", "accepted"),
     ("policies", "policies"),
 ];
 
@@ -255,7 +258,9 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut risks = Vec::new();
     match (change.noun.as_str(), &change.act) {
-        ("component", Act::Changed) => component(&name, &words, &before, &after, new, &mut risks),
+        ("component", Act::Changed) => {
+            component(&name, &words, &before, &after, (old, new), &mut risks);
+        }
         ("service", Act::Changed) => service(&name, &words, &before, &after, old, new, &mut risks),
         ("service", Act::Removed) => {
             let kind = entry(old, "services");
@@ -285,6 +290,25 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
                     ))
                     .level(level),
             );
+        }
+        ("flow", Act::Changed) if words == ["encryption"] => {
+            let words = (
+                Encryption::from_word(&before),
+                Encryption::from_word(&after),
+            );
+            // What weakens all connections is said once, of the whole.
+            let whole = [
+                ["environment", "target"].as_slice(),
+                &["environment", "kubernetes", "mesh"],
+                &["policies", "tls_services"],
+            ];
+            if matches!(words, (Some(was), Some(is)) if was < is)
+                && whole.iter().all(|keys| at(old, keys) == at(new, keys))
+            {
+                risks.push(
+                    TLS_WEAKENED.risk(format!("`{name}` is {after}; it was encrypted by {before}")),
+                );
+            }
         }
         ("endpoint", Act::Added) => {
             risks.push(HOST_PUBLISHED.risk(format!("`{after}` is newly public")))
@@ -403,6 +427,12 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
                 )));
             }
         }
+        ("identity", Act::Changed) => identity(&words, &before, &after, old, new, &mut risks),
+        ("accepted", Act::Changed)
+            if change.old.is_none() || matches!(words[..], [_, "severity"]) =>
+        {
+            risks.extend(words.first().map(|code| accepted(code, new)));
+        }
         ("environment" | "alerting" | "policies", Act::Changed) => {
             whole(&change.noun, &words, &change.old, &change.new, &mut risks);
         }
@@ -413,6 +443,14 @@ fn judge(old: &Json, new: &Json, change: &mut Change) {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
+}
+
+fn or_usual(text: &str) -> &str {
+    if text.is_empty() {
+        "the target's own place"
+    } else {
+        text
+    }
 }
 
 fn shorter_bytes(old: &str, new: &str) -> bool {
@@ -428,10 +466,22 @@ fn component(
     words: &[&str],
     old: &str,
     new: &str,
-    outline: &Json,
+    (before, outline): (&Json, &Json),
     risks: &mut Vec<Risk>,
 ) {
     match words {
+        ["login"] if new == "nobody" => risks.push(AUTHENTICATION_REMOVED.risk(format!(
+            "component `{name}` asks nobody any more who they are"
+        ))),
+        // Where all systems do, it is said once, of the whole.
+        ["login"] if new == LOCAL && text_at(outline, LOGIN) == text_at(before, LOGIN) => {
+            risks.push(LOGIN_LOCAL.risk(format!(
+                "component `{name}` has accounts of its own; people logged in by {old}"
+            )));
+        }
+        ["front"] if new.is_empty() => risks.push(AUTHENTICATION_REMOVED.risk(format!(
+            "`{old}` no longer stands before component `{name}`"
+        ))),
         ["version"] => {
             if images::is_older(old, new) {
                 risks.push(
@@ -718,6 +768,78 @@ fn backup(name: &str, words: &[&str], old: &str, new: &str, risks: &mut Vec<Risk
     }
 }
 
+/// Where an outline says how people log in.
+const LOGIN: &[&str] = &["identity", "kind"];
+
+/// The word for accounts that systems keep themselves.
+const LOCAL: &str = "local";
+
+fn identity(
+    words: &[&str],
+    old: &str,
+    new: &str,
+    before: &Json,
+    after: &Json,
+    risks: &mut Vec<Risk>,
+) {
+    match words {
+        ["kind"] if new == LOCAL => risks.push(LOGIN_LOCAL.risk(format!(
+            "systems have accounts of their own; people logged in by {old}"
+        ))),
+        ["kind"] if !matches!(old, "" | LOCAL) => {
+            risks.push(IDENTITY_MOVED.risk(format!("people log in by {new} instead of {old}")));
+        }
+        ["oidc", "issuer"] | ["ldap", "server"] if !old.is_empty() && !new.is_empty() => {
+            risks.push(IDENTITY_MOVED.risk(format!(
+                "`{new}` says who people are, not `{old}`"
+            )));
+        }
+        ["ldap", part] if !old.is_empty() => risks.push(
+            IDENTITY_MOVED
+                .risk(format!(
+                    "other entries of the directory are people, or their groups: {part} is {} instead of {old}",
+                    or_none(new)
+                ))
+                .level(Level::Medium),
+        ),
+        ["roles", role, group] if old.is_empty() => risks.push(granted(role, group)),
+        // All at once: a role, or every one.
+        ["roles", rest @ ..] if !new.is_empty() => {
+            let roles = at(after, &["identity", "roles"]).and_then(Json::as_object);
+            let given = roles.into_iter().flatten();
+            let given = given.filter(|(role, _)| rest.is_empty() || rest == [role.as_str()]);
+            for (role, groups) in given {
+                let held = at(before, &["identity", "roles", role]).and_then(Json::as_array);
+                let fresh = groups.as_array().into_iter().flatten();
+                let fresh = fresh.filter(|group| held.is_none_or(|held| !held.contains(group)));
+                risks.extend(fresh.map(|group| granted(role, &shown(group))));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn granted(role: &str, group: &str) -> Risk {
+    let risk = ROLE_GRANTED.risk(format!("members of `{group}` are {role} in every system"));
+    if role == Role::Admin.to_string() {
+        risk.level(Level::High)
+    } else {
+        risk
+    }
+}
+
+fn accepted(code: &str, outline: &Json) -> Risk {
+    let entry = |key: &str| text_at(outline, &["accepted", code, key]).unwrap_or_default();
+    let level = match entry("severity") {
+        "error" => Level::High,
+        "warning" => Level::Medium,
+        _ => Level::Low,
+    };
+    FINDING_ACCEPTED
+        .risk(format!("`{code}` is accepted: {}", entry("reason")))
+        .level(level)
+}
+
 fn whole(
     noun: &str,
     words: &[&str],
@@ -811,6 +933,14 @@ fn whole(
         }
         ("policies", ["tls_services"]) if matches!(after, "off" | "") => {
             risks.push(TLS_WEAKENED.risk("services speak in clear among themselves"))
+        }
+        ("policies", ["secret_store"]) => risks.push(SECRETS_MOVED.risk(format!(
+            "secrets are kept in {} instead of {}",
+            or_usual(after),
+            or_usual(before)
+        ))),
+        ("policies", ["disks_encrypted"]) if after != "true" => {
+            risks.push(DISK_IN_CLEAR.risk("nobody says any more that disks are encrypted"));
         }
         ("policies", ["tls_lifetime"]) if shorter(after, before) => {
             risks.push(

@@ -490,6 +490,8 @@ fn key(change: &Change) -> (Layer, usize, &str, &str, &str, &Act, &Path) {
     const NOUNS: &[&str] = &[
         "environment",
         "policies",
+        "identity",
+        "accepted",
         "host",
         "room",
         "total",

@@ -335,7 +335,21 @@ fn paths(change: &Change, here: &Snapshot<'_>, name: &str) -> Vec<String> {
             paths.push("environment".to_owned());
         }
         "policies" => {
-            paths.push(field.replacen("tls_", "tls.", 1));
+            paths.push(match first {
+                "secret_store" => "secrets.store".to_owned(),
+                "disks_encrypted" => "storage.encrypted".to_owned(),
+                _ => field.replacen("tls_", "tls.", 1),
+            });
+            paths.push("environment".to_owned());
+        }
+        "identity" => {
+            paths.push(format!("identity.{field}"));
+            // A group is part of its role.
+            paths.extend(words.get(1).map(|part| format!("identity.{first}.{part}")));
+            paths.push("environment".to_owned());
+        }
+        "accepted" => {
+            paths.push(format!("accepted.{first}"));
             paths.push("environment".to_owned());
         }
         _ => {
