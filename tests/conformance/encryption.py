@@ -44,10 +44,12 @@ from sqlalchemy.engine.url import make_url
 (database, store), (cache, other) = (word.split("=") for word in sys.argv[1:])
 url = make_url(config.SQLALCHEMY_DATABASE_URI)
 assert url.host == database, url.host
+# What migrations know: the address alone. Superset prints it, so that it bears no password.
+assert url.password is None
+options = url.get_dialect()().create_connect_args(url)[1]
 
 def ask_database(host):
-    options = config.SQLALCHEMY_ENGINE_OPTIONS["connect_args"]
-    psycopg2.connect(host=host, port=url.port, dbname=url.database, user=url.username, password=url.password, **options).close()
+    psycopg2.connect(**options | config.SQLALCHEMY_ENGINE_OPTIONS["connect_args"] | {"host": host}).close()
 
 def ask_cache(host):
     redis.Redis.from_url(redis_url(1).replace("@" + cache, "@" + host)).ping()
@@ -73,8 +75,7 @@ import superset_config as config
 from sqlalchemy.engine.url import make_url
 
 url = make_url(config.SQLALCHEMY_DATABASE_URI)
-options = config.SQLALCHEMY_ENGINE_OPTIONS["connect_args"]
-psycopg2.connect(host=url.host, port=url.port, dbname=url.database, user=url.username, password=url.password, **options).close()
+psycopg2.connect(**url.get_dialect()().create_connect_args(url)[1], **config.SQLALCHEMY_ENGINE_OPTIONS["connect_args"]).close()
 """
 
 # Servers that are asked at once.

@@ -35,10 +35,21 @@ MEET = (
     '*) getent ahostsv4 "$t" >/dev/null;; esac && echo "$t"; } & done; wait; true'
 )
 
+# Starts Superset as its configuration says, where its database does not answer. What goes wrong is printed.
+UNANSWERED = """
+import superset_config as config
+from sqlalchemy.engine.url import make_url
+
+address = make_url(config.SQLALCHEMY_DATABASE_URI).set(port=9)
+config.SQLALCHEMY_DATABASE_URI = address.render_as_string(hide_password=False)
+from superset.app import create_app
+create_app()
+"""
+
 # The tests of one bundle: those that need it running, and all.
 RUNNING = (
     "start", "healthy", "postgres-settings", "postgres-owners", "buckets", "cache-closed", "published-ports", "routes",
-    "superset-login", "handshakes", "impostors", "expired", "renewed-services", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
+    "superset-login", "superset-unanswered", "handshakes", "impostors", "expired", "renewed-services", "scrape-targets", "rules-loaded", "metrics-exist", "alerts-arrive", "reachability", "secrets", "bootstrap", "start-again", "keeps-data", "stop",
 )  # fmt: skip
 PARTS = ("dockerfiles", "nginx-config", "haproxy-config", "postgres-config", "replication", *RUNNING)
 
@@ -626,6 +637,13 @@ class Stack:
         roles = self.fetch(host, "/api/v1/database/", "--header", "@-", input=f"Authorization: Bearer {token}\n")
         expect('"count"' in roles.stdout, f"the list of databases: {roles.stdout[:500]}")
 
+    def superset_unanswered(self) -> None:
+        """Superset names its database when that does not answer, and no password."""
+        said = self.execute("superset-web", "python", "-c", UNANSWERED, check=False, merge=True).stdout
+        expect("Cannot connect to database" in said, f"it says nothing of its database: {said[-500:]}")
+        shown = [name for name, value in self.secret_values().items() if value in said]
+        expect(not shown, f"it prints {', '.join(shown)}")
+
     def only_wired_services_meet(self) -> None:
         """Only services that share a network can connect, the proxy to no database, and only it publishes ports."""
         containers = {name: one for name, one in self.containers().items() if one["State"]["Running"]}
@@ -762,6 +780,8 @@ def test_stack(
                     report.test(f"{label}/routes", stack.proxy_routes)
                 if stack.of_kind("superset"):
                     report.test(f"{label}/superset-login", stack.superset_login)
+                    if script:  # once: it takes a start
+                        report.test(f"{label}/superset-unanswered", stack.superset_unanswered)
                 if stack.speaks_tls:
                     encryption = Encryption(stack)
                     report.test(f"{label}/handshakes", encryption.handshakes)

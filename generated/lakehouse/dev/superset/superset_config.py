@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pathlib
+import sys
 from datetime import timedelta
 
 import lakewright_statsd
@@ -22,14 +23,22 @@ def _secret(path: str) -> str:
 # --- metadata database -------------------------------------------------------------------------------------------------
 SECRET_KEY = _secret("/run/secrets/superset-secret-key")
 
+# Without the password: Superset prints the address when the database does not answer.
 SQLALCHEMY_DATABASE_URI = URL.create(
     "postgresql+psycopg2",
     username="superset",
-    password=_secret("/run/secrets/postgresql-superset-metadata"),
     host="postgresql",
     port=5432,
     database="superset",
-).render_as_string(hide_password=False)
+    query={
+        "application_name": "superset",
+        "connect_timeout": "10",
+    },
+).render_as_string()
+_password = _secret("/run/secrets/postgresql-superset-metadata")
+# Migrations know nothing but the address; libpq looks here for what it lacks.
+if "db" in sys.argv[1:]:
+    os.environ["PGPASSWORD"] = _password
 
 _pool = int(os.environ.get("LAKEWRIGHT_DB_POOL", "2"))
 SQLALCHEMY_ENGINE_OPTIONS = {
@@ -38,10 +47,7 @@ SQLALCHEMY_ENGINE_OPTIONS = {
     # A connection that the server or the network dropped is replaced instead of failing a request.
     "pool_pre_ping": True,
     "pool_recycle": 1800,
-    "connect_args": {
-        "application_name": "superset",
-        "connect_timeout": 10,
-    },
+    "connect_args": {"password": _password},
 }
 
 # --- caches and results -------------------------------------------------------------------------------------------
