@@ -928,6 +928,20 @@ fn what_is_accepted_or_kept_less_well_is_told() {
 }
 
 #[test]
+fn one_connection_in_clear_is_told() {
+    let topology = format!("{PLATFORM}tls = {{ services = \"internal\" }}\n");
+    let (target, files) = bundles(&topology).remove("dev").expect("a bundle");
+    let mut weaker = files.clone();
+    let text = std::str::from_utf8(&files[OUTLINE]).expect("text");
+    let changed = text.replacen("\"encryption\": \"tls\"", "\"encryption\": \"clear\"", 1);
+    weaker.insert(OUTLINE.to_owned(), changed.into_bytes());
+    let there = of_files(target, files.clone(), weaker.clone());
+    assert_eq!(Vec::from_iter(codes(&there)), ["tls-weakened"]);
+    let back = of_files(target, weaker, files);
+    assert!(codes(&back).is_empty() && !back.is_empty());
+}
+
+#[test]
 fn jobs_that_wait_and_files_that_are_renamed_are_told_apart() {
     use Effect::{None, Recreate, RollingRestart};
     let waiting = STACK.replace("replicas: 2", "replicas: 0");
