@@ -715,6 +715,12 @@ fn service(
     }
 }
 
+/// Says whether a service may read a secret.
+fn reads(outline: &Json, service: &str, secret: &str) -> bool {
+    let secrets = at(outline, &["services", service, "secrets"]).and_then(Json::as_array);
+    secrets.is_some_and(|secrets| secrets.iter().any(|one| one == secret))
+}
+
 /// A secret that is no longer read, while the connection that it protected stays.
 fn lost_login(name: &str, secret: &str, before: &Json, after: &Json, risks: &mut Vec<Risk>) {
     let from_here = |flow: &&Json| text_at(flow, &["from"]) == Some(name);
@@ -727,12 +733,13 @@ fn lost_login(name: &str, secret: &str, before: &Json, after: &Json, risks: &mut
     };
     let kept = flows(before);
     let still = flows(after);
+    let component = |service: &str| text_at(before, &["services", service, "component"]);
     let leads = kept.iter().any(|(key, flow)| {
         let to = text_at(flow, &["to"]).unwrap_or_default();
-        let component = at(before, &["services", to, "component"])
-            .map(shown)
-            .unwrap_or_default();
-        still.contains_key(key) && !component.is_empty() && secret.starts_with(&component)
+        let of_it = component(to).is_some_and(|component| secret.starts_with(component));
+        // Within a component any secret begins with its name: this is one for the connection if the other end has it too.
+        let other = component(to) != component(name) || reads(before, to, secret);
+        still.contains_key(key) && of_it && other
     });
     if leads {
         risks.push(AUTHENTICATION_REMOVED.risk(format!(
