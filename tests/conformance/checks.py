@@ -210,6 +210,8 @@ NO_SECRETS = {
     r"with the secret `": "the name of a secret",
     r"Nothing here is secret|# Not a secret: ": "a remark",
     r"password(: str\b| = base\b|=False\b|[,)}])": "programs hand it on, from a file",
+    r'PGPASSWORD"\] = _password$': "likewise",
+    r'"secret_store": "': "what keeps them",
     r'"passwordPolicy": ': "what passwords have to be like",
     r'"certificate": "MII': "a certificate",
 }

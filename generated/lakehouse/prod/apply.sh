@@ -300,7 +300,7 @@ apply 'wave 2 of 5' \
   manifests/20-postgresql/20-databases.yaml
 completed 900 elasticsearch-access-dc628c6d90 minio-buckets-118ae0e5b2 postgresql-databases-38e44255b3
 
-again airbyte-bootloader-ccf475cbd6 superset-init-fe759521af
+again airbyte-bootloader-ccf475cbd6 superset-init-73022e58bd
 apply 'wave 3 of 5' \
   manifests/20-elasticsearch/30-exporter.yaml \
   manifests/21-airbyte/10-bootloader.yaml \
@@ -317,7 +317,7 @@ apply 'wave 3 of 5' \
   manifests/21-jaeger/10-server.yaml \
   manifests/21-superset/10-init.yaml \
   manifests/21-superset/20-metrics.yaml
-completed 2100 airbyte-bootloader-ccf475cbd6 superset-init-fe759521af
+completed 2100 airbyte-bootloader-ccf475cbd6 superset-init-73022e58bd
 rolled_out 365 deployment/elasticsearch-exporter
 rolled_out 665 deployment/airbyte-temporal
 rolled_out 845 statefulset/dremio
@@ -398,12 +398,12 @@ if [ -n "${prune}" ]; then
     grafana-e4d303f831 \
     jaeger-cleaner-35ef60e911 \
     jaeger-8a48f048fa \
-    superset-init-cca5bafc12 \
+    superset-init-a6f7b56eb0 \
     superset-statsd-6bc89a8d08 \
     superset-beat-95cae5c1ad \
     superset-metrics-5bc3ae0dfb \
-    superset-web-c080df25dd \
-    superset-worker-195d3333fa \
+    superset-web-5e638c7210 \
+    superset-worker-9673899322 \
     dbt-build-17dc8bec00
   prune job \
     elasticsearch-access-dc628c6d90 \
@@ -412,6 +412,6 @@ if [ -n "${prune}" ]; then
     airbyte-bootloader-ccf475cbd6 \
     airbyte-metrics-02fcd5c23a \
     dremio-init-bafedd43e9 \
-    superset-init-fe759521af
+    superset-init-73022e58bd
 fi
 say 'done'

@@ -23,7 +23,7 @@ def _secret(path: str) -> str:
 # --- metadata database -------------------------------------------------------------------------------------------------
 SECRET_KEY = _secret("/run/secrets/superset-secret-key")
 
-# Without the password: Superset prints the address when the database does not answer.
+# It bears no password, since Superset prints it when the database does not answer.
 SQLALCHEMY_DATABASE_URI = URL.create(
     "postgresql+psycopg2",
     username="superset",
