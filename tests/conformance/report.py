@@ -32,7 +32,9 @@ class Report:
 
     def __init__(self, only: list[str]):
         self.only = only
-        self.passed = self.failed = self.skipped = 0
+        self.passed = self.skipped = 0
+        # What was printed of each, to be said again at the end.
+        self.failures: list[str] = []
         # In continuous integration nothing may be silently left out.
         self.strict = os.environ.get("CI", "").lower() in ("true", "1")
 
@@ -55,28 +57,37 @@ class Report:
             outcome, detail = "FAILED", str(failure)
         except Exception:  # a broken test is a failed test, and the rest still runs
             outcome, detail = "FAILED", traceback.format_exc()
-        if outcome == "ok":
-            self.passed += 1
-        elif outcome == "FAILED":
-            self.failed += 1
-        else:
-            self.skipped += 1
         seconds = time.monotonic() - start
         lines = [f"{name}: {outcome}" + (f" ({seconds:.0f} s)" if seconds >= 1 else "")]
         lines += [f"    {line}" for line in detail.splitlines()]
+        told = "\n".join(lines)
+        if outcome == "ok":
+            self.passed += 1
+        elif outcome == "FAILED":
+            self.failures.append(told)
+        else:
+            self.skipped += 1
         # At once: another run may print beside this one.
-        print("\n".join(lines), flush=True)
+        print(told, flush=True)
         return outcome == "ok"
 
     def add(self, tally: Path) -> None:
         """What another run has counted; one that ended before it counted is a failure."""
-        counted = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else [0, 1, 0]
-        self.passed, self.failed, self.skipped = map(sum, zip((self.passed, self.failed, self.skipped), counted, strict=True))
+        unfinished = {"passed": 0, "failures": ["the tests that need no engine: ended before their end"], "skipped": 0}
+        counted = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else unfinished
+        self.passed += counted["passed"]
+        self.failures += counted["failures"]
+        self.skipped += counted["skipped"]
 
     def finish(self, tally: Path | None = None) -> int:
-        """The exit status. What was counted goes to `tally`, for whoever adds it up, else it is printed."""
+        """The exit status. What was counted goes to `tally`, for whoever adds it up, else it is printed, after the
+        failures once more: in a long log that is cut, the end is what is left."""
         if tally is not None:
-            tally.write_text(json.dumps([self.passed, self.failed, self.skipped]), encoding="utf-8")
+            counted = {"passed": self.passed, "failures": self.failures, "skipped": self.skipped}
+            tally.write_text(json.dumps(counted), encoding="utf-8")
             return 0
-        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
-        return 1 if self.failed or not self.passed else 0
+        failed = len(self.failures)
+        if failed:
+            print("\nfailures:", *self.failures, sep="\n")
+        print(f"{self.passed} passed, {failed} failed, {self.skipped} skipped")
+        return 1 if failed or not self.passed else 0
