@@ -16,6 +16,7 @@ from report import Report, expect
 from toolbox import Toolbox, free_port, run
 
 DOMAIN = "data.example.org"
+MOVED = "moved.example.org"
 TOPOLOGY = """
 [platform]
 name = "asked"
@@ -86,9 +87,13 @@ def issued(tools: Toolbox, compiler: Callable, folder: Path) -> None:
     tools.need("openssl", "curl")
     certbot = tools.pip("certbot", "acme")
     port = free_port()
-    (folder / "platform.toml").write_text(TOPOLOGY.format(domain=DOMAIN, port=port), encoding="utf-8")
-    compiler("build", folder / "platform.toml", "--output", folder / "built")
-    issuer = Issuer(folder / "built/dev", folder / "bundle")
+
+    def built(domain: str) -> Path:
+        (folder / "platform.toml").write_text(TOPOLOGY.format(domain=domain, port=port), encoding="utf-8")
+        compiler("build", folder / "platform.toml", "--output", folder / domain)
+        return folder / domain / "dev"
+
+    issuer = Issuer(built(DOMAIN), folder / "bundle")
     public, hooks = issuer.kept / "public", issuer.kept / "acme"
 
     said = issuer.issue("--check", status=1)
@@ -133,6 +138,13 @@ def issued(tools: Toolbox, compiler: Callable, folder: Path) -> None:
         said = issue("--renew", "public")
         expect("is to be renewed; got" in said, said)
         expect(run(["openssl", "x509", "-in", public / "tls.crt", "-noout", "-serial"]).stdout != serial, "renewed, and the same")
+
+        # Another domain: the next run asks again, by itself.
+        shutil.copytree(built(MOVED) / "tls", issuer.folder / "tls", dirs_exist_ok=True)
+        said = issue()
+        expect("bears other names; got" in said, f"a certificate for another domain is kept: {said}")
+        text = run(["openssl", "x509", "-in", public / "tls.crt", "-noout", "-ext", "subjectAltName"]).stdout
+        expect(f"DNS:minio.{MOVED}" in text and DOMAIN not in text, text)
 
         # The authority sees no record: the former certificate stays.
         (hooks / "auth").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
