@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 
 # Marks what this script made, and may take away again.
 MARK = "lakewright"
@@ -277,6 +278,8 @@ def directory(keycloak: Keycloak, wanted: dict) -> None:
         "fullSyncPeriod": "86400",
         "changedSyncPeriod": "3600",
         "batchSizeForSync": "1000",
+        # Else groups that somebody was in once are kept and given at later logins.
+        "cachePolicy": "NO_CACHE",
     }
     want = {"name": f"{MARK}-ldap", "providerId": "ldap", "providerType": kind, "config": {k: [v] for k, v in config.items() if v}}
     # What is kept comes back as stars, so it is written each time.
@@ -358,19 +361,37 @@ def provider(keycloak: Keycloak, wanted: dict) -> None:
     elif differs(have, want):
         keycloak.ask("PUT", f"{path}/saml", merged(have, want))
         say("corrected the SAML provider")
-    there = {one["name"]: one for one in keycloak.ask("GET", f"{path}/saml/mappers")}
-    for group in wanted.get("groups", []):
-        config = {
-            "syncMode": "INHERIT",
-            "are.attribute.values.regex": "false",
-            "attributes": json.dumps([{"key": saml["groups"], "value": group}]),
-            "group": f"/{group}",
-        }
-        want = {"name": group, "identityProviderAlias": "saml", "identityProviderMapper": "saml-advanced-group-idp-mapper", "config": config}
-        if group not in there:
+    have = {one["name"]: one for one in keycloak.ask("GET", f"{path}/saml/mappers")}
+    for name, kind, config in taken_over(saml, wanted.get("groups", [])):
+        want = {"name": name, "identityProviderAlias": "saml", "identityProviderMapper": kind, "config": {"syncMode": "INHERIT"} | config}
+        if name not in have:
             keycloak.ask("POST", f"{path}/saml/mappers", want)
-        elif differs(there[group], want):
-            keycloak.ask("PUT", f"{path}/saml/mappers/{there[group]['id']}", merged(there[group], want))
+        elif differs(have[name], want):
+            keycloak.ask("PUT", f"{path}/saml/mappers/{have[name]['id']}", merged(have[name], want))
+    known_by_provider(keycloak)
+
+
+def taken_over(saml: dict, groups: list[str]) -> Iterator[tuple[str, str, dict]]:
+    """What is taken from the provider's attributes: name, kind and settings of each mapper."""
+    for ours, attribute in (("email", saml["email"]), ("firstName", saml["given_name"]), ("lastName", saml["family_name"])):
+        yield f"{MARK}-{ours}", "saml-user-attribute-idp-mapper", {"attribute.name": attribute, "user.attribute": ours}
+    for group in groups:
+        attributes = json.dumps([{"key": saml["groups"], "value": group}])
+        config = {"are.attribute.values.regex": "false", "attributes": attributes, "group": f"/{group}"}
+        yield group, "saml-advanced-group-idp-mapper", config
+
+
+def known_by_provider(keycloak: Keycloak) -> None:
+    """Who comes the first time keeps the name that the provider knows them by: Keycloak's page for what is missing would let
+    them choose another, by which other systems would take them for somebody else."""
+    flow = urllib.parse.quote("first broker login")
+    steps = keycloak.ask("GET", f"/authentication/flows/{flow}/executions") or []
+    for step in (one for one in steps if one.get("providerId") == "idp-review-profile" and "authenticationConfig" in one):
+        have = keycloak.ask("GET", f"/authentication/config/{step['authenticationConfig']}")
+        want = {"config": {"update.profile.on.first.login": "off"}}
+        if differs(have, want):
+            keycloak.ask("PUT", f"/authentication/config/{have['id']}", merged(have, want))
+            say("let nobody choose a name at the first login")
 
 
 def main(path: str) -> None:

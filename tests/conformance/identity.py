@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,7 @@ import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +34,12 @@ from toolbox import HERE, Toolbox, digest, free_port, run
 ROOT = HERE.parents[1]
 WANTED = HERE / "tools/identity/keycloak.toml"
 MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+
+# Where a browser is sent back to after a login, where the company's own provider of SAML is, and what its directory holds.
+BACK = "http://traces.localhost"
+COMPANY = "http://company.localhost:8080"
+BASE = "dc=people,dc=example,dc=org"
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
 
 
 def distribution(tools: Toolbox, command: str) -> Path:
@@ -168,12 +176,15 @@ class Trial:
             text = answer.read()
         return json.loads(text) if text else None
 
+    def person(self, realm: str, name: str, groups: list[str]) -> None:
+        credentials = [{"type": "password", "value": f"correct-{name}-horse", "temporary": False}]
+        person = {"username": name, "enabled": True, "firstName": name, "lastName": name, "email": f"{name}@example.org"}
+        self.ask("POST", f"/{realm}/users", {**person, "groups": groups, "credentials": credentials})
+
     def people(self) -> None:
         """Ann is an administrator of the lake, Bob is in no group."""
-        for name, groups in (("ann", ["/lake-admin"]), ("bob", [])):
-            credentials = [{"type": "password", "value": f"correct-{name}-horse", "temporary": False}]
-            person = {"username": name, "enabled": True, "firstName": name, "lastName": name, "email": f"{name}@example.org"}
-            self.ask("POST", "/identity/users", {**person, "groups": groups, "credentials": credentials})
+        self.person("identity", "ann", ["/lake-admin"])
+        self.person("identity", "bob", [])
 
     def client(self, name: str) -> dict:
         return self.ask("GET", f"/identity/clients?clientId={name}")[0]
@@ -205,6 +216,9 @@ def server(trial: Trial) -> Iterator[None]:
     environment = {"PATH": os.environ["PATH"], **trial.environment("keycloak")}
     environment |= {"KC_HTTP_PORT": str(trial.http), "KC_HTTP_MANAGEMENT_PORT": str(trial.management), "KC_HTTP_HOST": "127.0.0.1"}
     environment |= {"KC_CACHE_EMBEDDED_NETWORK_BIND_ADDRESS": "127.0.0.1", "KC_CACHE_EMBEDDED_NETWORK_BIND_PORT": str(free_port())}
+    # What Swarm's environment trusts, whose directory is tried.
+    swarm = tools.yaml(trial.folder / "bundles/swarm/stack.yaml")[0]["services"]["keycloak-1"]["environment"]
+    environment["KC_TRUSTSTORE_PATHS"] = trial.here(swarm["KC_TRUSTSTORE_PATHS"])
     environment["JAVA_OPTS_APPEND"] = f"-Djava.io.tmpdir={scratch}"
     be = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
     log = trial.folder / "keycloak.log"
@@ -232,22 +246,27 @@ def claims(token: str) -> dict:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
+def asking(challenge: bool = True, **more: str) -> tuple[str, str]:
+    """A verifier, and where the client of `traces` sends a browser to."""
+    verifier = secrets.token_urlsafe(48)
+    form = {"response_type": "code", "client_id": "traces-identity", "scope": "openid profile", "state": "s"}
+    form["redirect_uri"] = f"{BACK}:8080/oauth2/callback"
+    if challenge:
+        hashed = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        form |= {"code_challenge": hashed, "code_challenge_method": "S256"}
+    return verifier, f"http://keycloak.localhost:8080/realms/identity/protocol/openid-connect/auth?{urllib.parse.urlencode(form | more)}"
+
+
 def code(
     trial: Trial, user: str, *, challenge: bool = True, back: str | None = None, password: str | None = None
 ) -> tuple[int, str, str, str]:
     """What a browser comes back with after a login for the client of `traces`, and the verifier."""
-    verifier = secrets.token_urlsafe(48)
-    back = back or "http://traces.localhost:8080/oauth2/callback"
-    form = {"response_type": "code", "client_id": "traces-identity", "redirect_uri": back, "scope": "openid profile", "state": "s"}
-    if challenge:
-        hashed = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        form |= {"code_challenge": hashed, "code_challenge_method": "S256"}
-    url = f"http://keycloak.localhost:8080/realms/identity/protocol/openid-connect/auth?{urllib.parse.urlencode(form)}"
+    verifier, url = asking(challenge, **({"redirect_uri": back} if back else {}))
     browser = trial.browser()
-    status, to, text = browser.open(url, "http://traces.localhost")
+    status, to, text = browser.open(url, BACK)
     if "error=" in to or "kc-form-login" not in text:
         return status, to, text, verifier
-    return *browser.login(url, user, password or f"correct-{user}-horse", "http://traces.localhost"), verifier
+    return *browser.login(url, user, password or f"correct-{user}-horse", BACK), verifier
 
 
 def exchanged(trial: Trial, to: str, verifier: str, secret: str) -> dict:
@@ -324,12 +343,21 @@ def corrected(trial: Trial) -> None:
     expect(claims(got.get("access_token", "..")).get("groups") == ["lake-admin"], f"with the new secret: {got}")
 
 
-def brokered(trial: Trial) -> None:
-    """The directory and the SAML provider of the Swarm environment are taken, twice alike; then they are gone."""
+# --- a directory and a provider behind Keycloak -----------------------------------------------------------------------
+
+
+def brokering(trial: Trial, **behind: dict) -> Path:
+    """The realm's settings with those of Swarm's environment for what is behind it, changed to what is here."""
     wanted = json.loads((trial.dev / "keycloak/realm.json").read_text(encoding="utf-8"))
     swarm = json.loads((trial.folder / "bundles/swarm/keycloak/realm.json").read_text(encoding="utf-8"))
-    path = trial.folder / "brokered.json"
-    path.write_text(json.dumps({**wanted, "ldap": swarm["ldap"], "saml": swarm["saml"]}), encoding="utf-8")
+    path = trial.folder / "brokering.json"
+    path.write_text(json.dumps(wanted | {name: swarm[name] | changed for name, changed in behind.items()}), encoding="utf-8")
+    return path
+
+
+def brokered(trial: Trial) -> None:
+    """The directory and the SAML provider of the Swarm environment are taken, twice alike; then they are gone."""
+    path = brokering(trial, ldap={}, saml={})
     said = trial.realm(path)
     for part in ("made the directory", "made the directory's groups", "made the SAML provider"):
         expect(part in said, f"not said: {part}\n{said}")
@@ -338,12 +366,174 @@ def brokered(trial: Trial) -> None:
     found = trial.ask("GET", "/identity/identity-provider/instances/saml")["config"]
     expect(found["validateSignature"] == "true" and found["singleSignOnServiceUrl"] == "https://sso.example.org/saml2/sso", f"{found}")
     mappers = trial.ask("GET", "/identity/identity-provider/instances/saml/mappers")
-    expect({one["config"]["group"] for one in mappers} == {f"/{name}" for name in wanted["groups"]}, f"{mappers}")
+    groups = json.loads(path.read_text(encoding="utf-8"))["groups"]
+    expect({one["config"].get("group") for one in mappers} == {None, *(f"/{name}" for name in groups)}, f"{mappers}")
     # The directory's password cannot be read back, so it is written each time.
     again = trial.realm(path)
     expect(again == "realm: wrote the directory\nrealm: all is as the topology says\n", f"again: {again}")
     said = trial.realm()
     expect("took away the directory" in said and "took away the SAML provider" in said, said)
+
+
+def authority(trial: Trial) -> None:
+    """Makes the authority that Keycloak is told to trust besides the public ones."""
+    folder = trial.folder / "authority"
+    folder.mkdir()
+    run(["openssl", "req", "-x509", *KEY, "-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-days", "2", "-subj", "/CN=own authority"])
+    (trial.secrets / "keycloak-authorities").write_text((folder / "ca.crt").read_text(encoding="ascii"), encoding="ascii")
+
+
+@contextlib.contextmanager
+def slapd(trial: Trial, port: int, groups: dict[str, list[str]], host: str = "localhost") -> Iterator[None]:
+    """OpenLDAP with a certificate for `host`: Cleo, Dora, Gus who has no address of e-mail, and these members of groups."""
+    keys = trial.folder / "authority"
+    with tempfile.TemporaryDirectory(prefix="lakewright-slapd-") as temporary:
+        folder = Path(temporary)
+        (folder / "names").write_text(f"subjectAltName=DNS:{host}\n", encoding="ascii")
+        run(["openssl", "req", *KEY, "-keyout", folder / "directory.key", "-out", folder / "csr", "-subj", f"/CN={host}"])
+        sign = ["-CA", keys / "ca.crt", "-CAkey", keys / "ca.key", "-days", "2", "-extfile", folder / "names"]
+        run(["openssl", "x509", "-req", "-in", folder / "csr", *sign, "-out", folder / "directory.crt"])
+        said = [f"dn: {BASE}\nobjectClass: domain\ndc: people"]
+        said += [f"dn: ou={name},{BASE}\nobjectClass: organizationalUnit\nou: {name}" for name in ("people", "groups", "services")]
+        finder = f"objectClass: person\ncn: finder\nsn: finder\nuserPassword: {trial.secret('keycloak-ldap')}"
+        said.append(f"dn: cn=finder,ou=services,{BASE}\n{finder}")
+        for name in ("cleo", "dora"):
+            # The same person, whenever the directory is made.
+            person = f"entryUUID: {uuid.uuid5(uuid.NAMESPACE_DNS, name)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}"
+            person += f"\nsn: Of Test\ngivenName: {name}\nmail: {name}@example.org"
+            said.append(f"dn: uid={name},ou=people,{BASE}\n{person}\nuserPassword: correct-{name}-horse")
+        said.append(f"dn: uid=gus,ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: gus\ncn: gus\nsn: gus\nuserPassword: correct-gus-horse")
+        for group, members in groups.items():
+            lines = "".join(f"\nmember: uid={name},ou=people,{BASE}" for name in members)
+            said.append(f"dn: cn={group},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: {group}{lines}")
+        settings = (HERE / "images/slapd/slapd.conf").read_text(encoding="ascii")
+        settings = settings.replace(" /ldap/", f" {folder}/").replace("/var/lib/directory", f"{folder}/data")
+        (folder / "slapd.conf").write_text(settings, encoding="ascii")
+        (folder / "data").mkdir()
+        run([trial.tools.path("slapadd"), "-q", "-f", folder / "slapd.conf"], input="\n\n".join(said) + "\n")
+        argv = [trial.tools.path("slapd"), "-f", folder / "slapd.conf", "-h", f"ldaps://127.0.0.1:{port}", "-d", "0"]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                limit = time.monotonic() + 30
+                while True:
+                    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+                        break
+                    expect(process.poll() is None and time.monotonic() < limit, "the directory does not start")
+                    time.sleep(0.1)
+                yield
+            finally:
+                process.terminate()
+                process.wait(20)
+
+
+def enter(trial: Trial, user: str, **options: str) -> list[str] | None:
+    """The groups in the token of somebody who logs in, None for nobody."""
+    _, to, _, verifier = code(trial, user, **options)
+    if "code=" not in to:
+        return None
+    got = exchanged(trial, to, verifier, trial.secret("keycloak-traces-identity"))
+    return sorted(claims(got["access_token"]).get("groups", []))
+
+
+def directory(trial: Trial) -> None:
+    """People of a directory log in with its passwords and in the groups that it says then, as long as it is the right one."""
+    port = free_port()
+    ldap = {"url": f"ldaps://localhost:{port}", "bind": f"cn=finder,ou=services,{BASE}"}
+    path = brokering(trial, ldap=ldap | {name: f"ou={unit},{BASE}" for name, unit in (("users", "people"), ("groups", "groups"))})
+    both = ("cleo", "dora")
+    with slapd(trial, port, {"lake-engineer": ["cleo"], "others": both}):
+        trial.realm(path)
+        found = {name: enter(trial, name) for name in (*both, "gus", "ann", "nobody")}
+        right = {"cleo": ["lake-engineer", "others"], "dora": ["others"], "gus": [], "ann": ["lake-admin"], "nobody": None}
+        expect(found == right, f"{found}")
+        expect(enter(trial, "cleo", password="wrong") is None, "a wrong password is taken")
+    with slapd(trial, port, {"lake-engineer": ["dora"], "others": both}):
+        found = {name: enter(trial, name) for name in both}
+        expect(found == {"cleo": ["others"], "dora": ["lake-engineer", "others"]}, f"after groups changed: {found}")
+    with slapd(trial, port, {"lake-engineer": ["cleo"]}, host="elsewhere.example.org"):
+        expect(enter(trial, "cleo") is None, "a directory with the certificate of another host is believed")
+    # There is none: people of Keycloak's own need none.
+    found = {name: enter(trial, name) for name in ("ann", "cleo")}
+    expect(found == {"ann": ["lake-admin"], "cleo": None}, f"without a directory: {found}")
+    trial.realm()
+
+
+def another_realm(trial: Trial) -> dict[str, str]:
+    """A provider of SAML: another realm, with a client for the first. Says what a topology has to."""
+    signs = next(key["certificate"] for key in trial.ask("GET", "/identity/keys")["keys"] if key["algorithm"] == "RS256")
+    trial.ask("POST", "", {"realm": "company", "enabled": True, "sslRequired": "none", "attributes": {"frontendUrl": COMPANY}})
+    here = "http://keycloak.localhost:8080/realms/identity"
+    mappers = [{"name": "groups", "protocol": "saml", "protocolMapper": "saml-group-membership-mapper",
+                "config": {"attribute.name": "groups", "single": "true", "full.path": "false"}}]  # fmt: skip
+    for ours, attribute in (("email", "mail"), ("firstName", "givenName"), ("lastName", "sn")):
+        config = {"user.attribute": ours, "attribute.name": attribute, "attribute.nameformat": "Basic"}
+        mappers.append({"name": ours, "protocol": "saml", "protocolMapper": "saml-user-property-mapper", "config": config})
+    signed = {"saml.assertion.signature": "true", "saml.client.signature": "true", "saml.signing.certificate": signs}
+    client = {"clientId": here, "protocol": "saml", "redirectUris": [f"{here}/broker/saml/endpoint"], "defaultClientScopes": []}
+    attributes = {**signed, "saml_name_id_format": "username"}
+    trial.ask("POST", "/company/clients", {**client, "attributes": attributes, "protocolMappers": mappers})
+    for name in ("lake-viewer", "lake-analyst"):
+        trial.ask("POST", "/company/groups", {"name": name})
+    certificate = next(key["certificate"] for key in trial.ask("GET", "/company/keys")["keys"] if key["algorithm"] == "RS256")
+    return {"url": f"{COMPANY}/realms/company/protocol/saml", "entity_id": f"{COMPANY}/realms/company", "certificate": certificate}
+
+
+def enter_by_saml(trial: Trial, user: str, answers: dict[str, str] | None = None) -> dict | str:
+    """The claims of somebody who comes by the provider's button, and answers a page that asks for more; else the page."""
+    browser = trial.browser(company=trial.http)
+    verifier, url = asking(kc_idp_hint="saml")
+    status, to, text = browser.open(url, BACK)
+    for _ in range(6):
+        if to.startswith(BACK):
+            return claims(exchanged(trial, to, verifier, trial.secret("keycloak-traces-identity"))["access_token"])
+        form = re.search(r'<form[^>]*?id="kc-[^>]*action="([^"]+)"|<form[^>]*?action="([^"]+)"', text)
+        if form is None:
+            return text
+        hidden = dict(re.findall(r'<input type="hidden" name="(SAML[A-Za-z]+|RelayState)" value="([^"]*)"', text, re.IGNORECASE))
+        fields = {name: html.unescape(value) for name, value in hidden.items()}
+        if "kc-form-login" in text:
+            fields = {"username": user, "password": f"correct-{user}-horse"}
+        elif not fields:
+            if answers is None:
+                return text
+            fields, answers = answers, None
+        status, to, text = browser.once(html.unescape(form[1] or form[2]), fields)
+        if to is not None and not to.startswith(BACK):
+            status, to, text = browser.open(to, BACK)
+        to = to or ""
+    raise Failure(f"no end: {status} {to} {text[:300]}")
+
+
+def saml(trial: Trial) -> None:
+    """People of a SAML provider log in and are in the groups that it says then, under the name that it says."""
+    settings = another_realm(trial)
+    trial.realm(brokering(trial, saml=settings))
+    trial.person("company", "eve", ["/lake-viewer"])
+    told = enter_by_saml(trial, "eve")
+    shown = {"preferred_username": "eve", "email": "eve@example.org", "given_name": "eve", "family_name": "eve", "groups": ["lake-viewer"]}
+    expect(isinstance(told, dict) and shown.items() <= told.items(), f"the first login: {str(told)[:900]}")
+    user = trial.ask("GET", "/company/users?username=eve")[0]["id"]
+    for name, method in (("lake-viewer", "DELETE"), ("lake-analyst", "PUT")):
+        group = next(one["id"] for one in trial.ask("GET", "/company/groups") if one["name"] == name)
+        trial.ask(method, f"/company/users/{user}/groups/{group}")
+    told = enter_by_saml(trial, "eve")
+    expect(isinstance(told, dict) and told["groups"] == ["lake-analyst"], f"after groups changed: {str(told)[:900]}")
+    # The provider says no address: who is asked for it gets no other name on the way.
+    trial.realm(brokering(trial, saml={**settings, "email": "absent"}))
+    trial.person("company", "fay", [])
+    page = enter_by_saml(trial, "fay")
+    expect(isinstance(page, str) and 'name="email"' in page and 'name="username"' not in page, f"what is missing is asked for: {str(page)[:900]}")
+    missing = {"email": "fay@example.org", "firstName": "fay", "lastName": "fay"}
+    told = enter_by_saml(trial, "fay", {**missing, "username": "root"})
+    expect(isinstance(told, str) or told["preferred_username"] == "fay", f"with another name: {str(told)[:900]}")
+    told = enter_by_saml(trial, "fay", missing)
+    expect(isinstance(told, dict) and told["preferred_username"] == "fay" and "groups" not in told, f"in no group: {str(told)[:900]}")
+    # Somebody else signs.
+    other = next(key["certificate"] for key in trial.ask("GET", "/master/keys")["keys"] if key["algorithm"] == "RS256")
+    trial.realm(brokering(trial, saml={**settings, "certificate": other}))
+    told = enter_by_saml(trial, "eve")
+    expect(isinstance(told, str) and "login-error" in told, f"an answer that the provider did not sign is believed: {str(told)[:900]}")
+    trial.realm()
 
 
 def measured(trial: Trial) -> None:
@@ -451,7 +641,7 @@ def guarded(trial: Trial) -> None:
 
 
 def test_identity(report: Report, tools: Toolbox, compiler: Callable[..., None]) -> None:
-    parts = {"keycloak": (tokens, corrected, brokered, measured, told), "oauth2-proxy": (guarded,)}
+    parts = {"keycloak": (tokens, corrected, brokered, directory, saml, measured, told), "oauth2-proxy": (guarded,)}
     tests = [(f"identity/{name}-{test.__name__}", test) for name, all in parts.items() for test in all]
     wanted = [(name, test) for name, test in tests if report.wants(name)]
     if not wanted:
@@ -466,6 +656,7 @@ def test_identity(report: Report, tools: Toolbox, compiler: Callable[..., None])
             ask = stack.enter_context(postgresql(tools, trial.database))
             ask("postgres", "postgres", text="CREATE ROLE keycloak LOGIN")
             ask("postgres", "postgres", text="CREATE DATABASE keycloak OWNER keycloak")
+            authority(trial)
             stack.enter_context(server(trial))
             said = trial.realm()
             expect("made the realm identity" in said and "made the client traces-identity" in said, said)

@@ -46,6 +46,8 @@ APT = {
     "openssl": "openssl",
     "setpriv": "util-linux",
     "skopeo": "skopeo",
+    "slapadd": "slapd",
+    "slapd": "slapd",
     "systemd-analyze": "systemd",
     "unshare": "util-linux",
 }
